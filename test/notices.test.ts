@@ -70,7 +70,7 @@ describe('a busy session', () => {
     },
   )
 
-  test('of several hooks that run at once, as with a plugin beside the settings, one tells', async () => {
+  test('of several hooks that run at once, such as with a plugin beside the settings, one announces', async () => {
     const { send, claude } = await busySession()
     await send('hello')
     await until('the news', () => newsOf(claude).length > 0)
@@ -78,7 +78,7 @@ describe('a busy session', () => {
     expect(told.filter(text => text !== '')).toHaveLength(1)
   })
 
-  test('hears of all that is unread again after it has forgotten: clear, compact, resume; not of what it has acked', async () => {
+  test('is notified again of all unread messages after clear, compact and resume, but not of acked ones', async () => {
     const { send, claude, mcp } = await busySession()
     await send('first')
     await claude.told('PostToolUse')
@@ -93,7 +93,7 @@ describe('a busy session', () => {
     expect(await claude.hook('SessionStart', { source: 'startup' })).toBe('')
   })
 
-  test('is not told of what it has just read itself, nor of what another session was given', async () => {
+  test('is not notified of messages that it has just read, nor of those given to another session', async () => {
     const { send, sean, claude, mcp } = await busySession()
     const other = await startClaude(sean)
     const otherMcp = await other.mcp()
@@ -124,7 +124,7 @@ describe('a busy session', () => {
     expect(mailIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information'])
   })
 
-  test('its prompt is noted in the background; one that is noted late does not undo what came after', async () => {
+  test('its prompts are recorded in the background; a late record does not overwrite a newer state', async () => {
     const { sean } = await seansMachine()
     const claude = await startClaude(sean)
     await claude.hook('SessionStart', { source: 'startup' })
@@ -141,7 +141,7 @@ describe('a busy session', () => {
     expect(fileText(claude, 'state.json')).toContain('"busy":false,"mode":"default"')
   })
 
-  test('a subagent is told nothing: the session would not hear of it', async () => {
+  test('a subagent is not notified: the session would not see it', async () => {
     const { send, claude } = await busySession()
     await send('hello')
     await until('the news', () => newsOf(claude).length > 0)
@@ -149,7 +149,7 @@ describe('a busy session', () => {
     expect(mailIn(await claude.hook('PostToolUse'))).toEqual(['hello'])
   })
 
-  test('is told nothing of mail that is held for its user, or of a muted sender', async () => {
+  test('is not notified of messages held for its user, or from a muted sender', async () => {
     const { send, sean, claude } = await busySession()
     const loud = await hub.join('loud')
     await sean.run(['policy', '--mute', 'loud'])
@@ -173,7 +173,7 @@ describe('a busy session', () => {
     expect(text.length).toBeLessThan(3000)
   })
 
-  test('without a hub, without a server and with garbage on stdin a hook says nothing and ends well', async () => {
+  test('without a hub, without a server and with garbage on stdin a hook prints nothing and exits with 0', async () => {
     const own = await startHub()
     const sean = await startMachine(own, 'seanclaude')
     const claude = await startClaude(sean)
@@ -189,7 +189,7 @@ describe('a busy session', () => {
 })
 
 describe('an idle session', () => {
-  test('wakes through its inbox socket, the auth line first; a burst is one wake', async () => {
+  test('wakes through its inbox socket, with the auth line first; a burst causes one wake', async () => {
     const { send, claude, mcp } = await idleSession()
     await Promise.all(['one', 'two', 'three'].map(body => send(body)))
     await until('the wake', () => claude.wakes.length > 0)
@@ -206,7 +206,7 @@ describe('an idle session', () => {
     expect(mailIn(claude.wakes[1]!)).toEqual(['four'])
   })
 
-  test('does not wake for an inform, which waits for the next prompt', async () => {
+  test('is not woken for an inform, which waits for the next prompt', async () => {
     const { send, claude } = await idleSession()
     await send('for your information', { intent: 'inform' })
     await chas.client.call(api.sendMessage, { body: { to: 'all', body: 'for all' } })
@@ -217,7 +217,7 @@ describe('an idle session', () => {
     expect(mailIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information', 'for all'])
   })
 
-  test('does not wake for what was read before the wake', async () => {
+  test('is not woken for messages that were read before the wake', async () => {
     const { send, sean, claude, mcp } = await idleSession()
     await send('read elsewhere')
     await until('the news', () => newsOf(claude).length > 0)
@@ -231,7 +231,7 @@ describe('an idle session', () => {
     expect(claude.wakes.map(mailIn)).toEqual([['unread']])
   })
 
-  test('whose inbox socket refuses hears of the mail at the next prompt, once', async () => {
+  test('whose inbox socket refuses is notified at the next prompt, once', async () => {
     const { send, claude } = await idleSession()
     rmSync(claude.socket)
     await send('hello')
@@ -240,7 +240,7 @@ describe('an idle session', () => {
     for (const event of ['PostToolUse', 'UserPromptSubmit', 'Stop']) expect(await claude.hook(event)).toBe('')
   })
 
-  test('that bypasses permissions is woken by the hook that waits, not through the socket, where it would hold the mail', async () => {
+  test('that bypasses permissions is woken by the waiting hook, since it would hold messages on its socket', async () => {
     const { send, claude } = await busySession()
     await claude.hook('Stop', { permission_mode: 'bypassPermissions' })
     const waiter = claude.waiter()
@@ -266,7 +266,7 @@ describe('an idle session', () => {
     expect(await next.ended).toEqual({ code: 0, stderr: '' })
   })
 
-  test('of two sessions the one where something happened last is woken, and the other when that one is gone', async () => {
+  test('of two sessions the most recently active is woken, and the other after that one has ended', async () => {
     const { send, sean, claude: first, mcp } = await idleSession()
     const second = await startClaude(sean)
     await second.hook('UserPromptSubmit')
@@ -283,8 +283,8 @@ describe('an idle session', () => {
   })
 })
 
-describe('what Claude Code itself says of a session', () => {
-  test('a spare worker and a parked session are woken by nothing and are no sessions; the one in sight is', async () => {
+describe("Claude Code's own record of a session", () => {
+  test('a spare worker and a parked session are not woken and do not count as sessions; the visible one does', async () => {
     const { send, sean, claude, mcp } = await idleSession()
     const spare = await startClaude(sean, { CLAUDE_CODE_SESSION_ATTENDED: '0' })
     spare.says({ kind: 'bg', jobId: 'job2', spare: true, status: 'idle' })
@@ -336,16 +336,19 @@ describe('what Claude Code itself says of a session', () => {
     ])
   })
 
-  test.for(['urgent', 'request'] as const)('after Esc, which no hook sees, %s mail wakes it at once', async intent => {
-    const { send, claude } = await busySession()
-    claude.says({ status: 'idle' })
-    await send('hello', { intent })
-    await until('the wake', () => claude.wakes.length > 0, 90_000)
-    expect(mailIn(claude.wakes[0]!)).toEqual(['hello'])
-    expect(await claude.hook('UserPromptSubmit')).toBe('')
-  })
+  test.for(['urgent', 'request'] as const)(
+    'after Esc, which runs no hook, a message (%s) wakes it at once',
+    async intent => {
+      const { send, claude } = await busySession()
+      claude.says({ status: 'idle' })
+      await send('hello', { intent })
+      await until('the wake', () => claude.wakes.length > 0, 90_000)
+      expect(mailIn(claude.wakes[0]!)).toEqual(['hello'])
+      expect(await claude.hook('UserPromptSubmit')).toBe('')
+    },
+  )
 
-  test('under an open prompt mail comes through the socket at once, and once; another session is told first', async () => {
+  test('at an open prompt a message comes through the socket at once, and once; another session is notified first', async () => {
     const { send, sean, claude, mcp } = await busySession()
     claude.says({ status: 'waiting', waitingFor: 'permission prompt' })
     await send('stop!', { intent: 'urgent' })
@@ -368,7 +371,7 @@ describe('what Claude Code itself says of a session', () => {
     expect(claude.wakes).toHaveLength(1)
   })
 
-  test('a session that does not stir holds what the socket brings: the waiting hook wakes it at once', async () => {
+  test('a session that does not react holds messages on its socket: the waiting hook wakes it at once', async () => {
     const { send, claude } = await idleSession()
     const waiter = claude.waiter()
     await until('the waiter', () => existsSync(fileOf(claude, 'waiter.json')))
@@ -379,7 +382,7 @@ describe('what Claude Code itself says of a session', () => {
   })
 })
 
-test('that its MCP server was killed is told once: by the hook that waits, or by the next', async () => {
+test('the crash of its MCP server is announced once: by the waiting hook, or by the next one', async () => {
   const { claude, mcp, sean } = await idleSession()
   const waiter = claude.waiter()
   await until(
@@ -409,14 +412,14 @@ test('that its MCP server was killed is told once: by the hook that waits, or by
   expect(await busy.hook('UserPromptSubmit')).toBe('')
 })
 
-test('urgent mail does not wait 30 s for hooks that do not run, where Claude Code says nothing of the session', async () => {
+test('an urgent message does not wait 30 s for hooks that do not run if Claude Code has no record of the session', async () => {
   const { send, claude } = await busySession()
   await send('hello', { intent: 'urgent' })
   await until('the wake', () => claude.wakes.length > 0, 90_000)
   expect(await claude.hook('UserPromptSubmit')).toBe('')
 })
 
-describe('a run that nobody sits before', () => {
+describe('a headless session', () => {
   test.for([
     ['CLAUDE_CODE_ENTRYPOINT', 'sdk-cli'],
     ['CLAUDE_CODE_ENTRYPOINT', 'sdk-ts'],
@@ -439,7 +442,7 @@ describe('a run that nobody sits before', () => {
     expect((await mcp.call('inbox')).text).toContain('shown to session')
   })
 
-  test('takes part where config.json says so, but nothing waits in it', async () => {
+  test('is notified if config.json says so, but no hook waits in it', async () => {
     const { sean, send } = await seansMachine()
     writeFileSync(
       join(sean.home, 'config.json'),
@@ -454,7 +457,7 @@ describe('a run that nobody sits before', () => {
   })
 })
 
-test('two servers in one session, as with a plugin beside the settings, tell and wake as one', async () => {
+test('two servers in one session, such as with a plugin beside the settings, notify and wake as one', async () => {
   const { send, claude, mcp, sean } = await idleSession()
   const second = await claude.mcp()
   await until('its presence', async () => (await second.call('machines')).text.includes('(you): machine, online'))
@@ -472,7 +475,7 @@ test('two servers in one session, as with a plugin beside the settings, tell and
   expect(claude.wakes.map(mailIn)).toEqual([['hello'], ['again']])
 })
 
-test('a send that waited and was refused is told by the next hook, once', async () => {
+test('the refusal of a send that waited is announced by the next hook, once', async () => {
   const own = await startHub()
   const claude = await startClaude(await startMachine(own, 'seanclaude'))
   const mcp = await claude.mcp()
@@ -488,7 +491,7 @@ test('a send that waited and was refused is told by the next hook, once', async 
 })
 
 describe('doctor --wake', () => {
-  test('proves that a session wakes and reads, and names what woke it', async () => {
+  test('proves that a session wakes and reads, and names the rung that woke it', async () => {
     const { sean, claude, mcp } = await idleSession()
     const admin = hub.client(hub.adminToken)
     await until('the session is present', async () =>
@@ -509,7 +512,7 @@ describe('doctor --wake', () => {
     expect((await mcp.call('inbox')).text).toBe('No unread messages.')
   })
 
-  test('fails where no session runs', async () => {
+  test('fails if no session runs', async () => {
     const { sean } = await seansMachine()
     expect(await sean.run(['doctor', '--wake'])).toMatchObject({
       code: 1,
@@ -518,7 +521,7 @@ describe('doctor --wake', () => {
   })
 })
 
-test('which client each session runs is shown; an old one is named, and told once to reconnect', async () => {
+test('the client version of each session is shown; an old one is named, and told once to reconnect', async () => {
   const { sean } = await seansMachine()
   const old = join(tempDir('old'), 'claude-net.mjs')
   writeFileSync(old, readFileSync(program, 'utf8').replaceAll(`"${version}"`, '"0.0.1"'))
@@ -560,8 +563,8 @@ test('a hostile text stays one escaped line in a notice and in a wake', async ()
   expectFramed(await claude.hook('SessionStart', { source: 'clear' }))
 })
 
-describe('who has asked', () => {
-  test('wakes by the answer, an inform, also where another session was active last; an answer to that wakes nobody', async () => {
+describe('a session that has sent a question', () => {
+  test('is woken by the answer, an inform, even if another session was active last; a reply to that wakes no session', async () => {
     const asker = await idleSession()
     const answerer = await idleSession()
     const asked = await asker.mcp.call('send', { to: answerer.sean.name, message: 'Is the build red?' })
@@ -587,7 +590,7 @@ describe('who has asked', () => {
     expect([asker.claude.wakes.length, later.wakes]).toEqual([1, []])
   })
 
-  test('and only it: who has told a crowd something is not woken by what they say to that', async () => {
+  test('is woken, and only it: the sender of a broadcast inform is not woken by replies', async () => {
     const { send, claude, mcp, sean } = await idleSession()
     await hub.client(hub.adminToken).call(api.putGroup, {
       params: { name: `${sean.name}-ops` },
@@ -605,7 +608,7 @@ describe('who has asked', () => {
     expect(claude.wakes.map(mailIn)).toEqual([['A question']])
   })
 
-  test('is told of the ack, quietly and once; the request is open until it is answered', async () => {
+  test('is notified of the ack, once and without a wake; the request is open until it is answered', async () => {
     const { send, sean, claude, mcp } = await idleSession()
     const asked = await mcp.call('send', { to: 'chasclaude', message: 'Is the build\nred?' })
     const id = /Message (\S+)\./.exec(asked.text)![1]!
@@ -636,7 +639,7 @@ describe('who has asked', () => {
     expect(claude.wakes).toEqual([])
   })
 
-  test('hears once that an order expired unread, by a message of the hub', async () => {
+  test('is notified once that an order expired unread, by a message of the hub', async () => {
     const { claude, mcp } = await idleSession()
     const asked = await mcp.call('send', { to: 'chasclaude', message: 'Do it now', expires: 'in 1s' })
     const id = /Message (\S+)\./.exec(asked.text)![1]!
@@ -651,7 +654,7 @@ describe('who has asked', () => {
     expect(claude.wakes).toEqual([])
   })
 
-  test('hears of an answer alone when that answer is also the ack; a reply wants no answer by itself', async () => {
+  test('is notified of the answer alone if that is also the ack; a reply requests no answer by default', async () => {
     const { send, claude, mcp } = await busySession()
     const asked = await mcp.call('send', { to: 'chasclaude', message: 'A question' })
     const id = /Message (\S+)\./.exec(asked.text)![1]!

@@ -47,7 +47,7 @@ test('the contract is valid OpenAPI 3.1', async () => {
   expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length)
 })
 
-test('every route of the table is in the contract, and nothing else', () => {
+test('the contract has exactly the routes of the table', () => {
   const described = Object.entries(contract.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
   )
@@ -57,7 +57,7 @@ test('every route of the table is in the contract, and nothing else', () => {
   expect(described.sort()).toEqual(routes.sort())
 })
 
-test('who may call a route, what it takes and what it answers stand in the contract as in the table', () => {
+test('callers, requests and responses of each route in the contract equal those of the table', () => {
   for (const [name, route] of Object.entries(api) as [string, Route][]) {
     const { security, parameters, requestBody, responses } = operationOf(route)
     if (route.audience === 'public') expect(security, name).toEqual(route.takesToken ? [{}, { token: [] }] : [])
@@ -77,7 +77,7 @@ test('who may call a route, what it takes and what it answers stand in the contr
   }
 })
 
-test('the hub serves this contract, and its real answers are as it says', async () => {
+test('the hub serves this contract, and its real responses conform to it', async () => {
   const hub = await startHub()
   expect((await raw(hub, { path: '/openapi.json' })).json).toEqual(openApi())
 

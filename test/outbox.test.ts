@@ -50,7 +50,7 @@ async function keep(machine: TestMachine, to: string, bodies: string[]): Promise
 
 const idIn = (text: string) => /Message ([0-9a-f-]{36})\./.exec(text)?.[1]
 
-test('the command keeps what no hub answers, says so, and the next command sends it under the same id, in order', async () => {
+test('without a hub the command keeps the message and says so, and the next command sends it under the same id, in order', async () => {
   const { hub, ada, bob } = await setting()
   await hub.stop()
   const first = await ada.run(['send', 'bob', 'one'])
@@ -74,7 +74,7 @@ test('the command keeps what no hub answers, says so, and the next command sends
   expect(files(ada)).toEqual([])
 })
 
-test('the tool keeps what no hub answers, says so, and the session sends it by itself once the hub is back', async () => {
+test('without a hub the tool keeps the message and says so, and the session sends it once the hub is back', async () => {
   const { hub, ada, bob } = await setting()
   const session = await ada.mcp()
   await hub.stop()
@@ -92,7 +92,7 @@ test('the tool keeps what no hub answers, says so, and the session sends it by i
   ])
 })
 
-test('a new send goes behind what waits, also while another process is at it', async () => {
+test('a new send is queued behind waiting ones, even while another process sends those', async () => {
   const { hub, ada, bob } = await setting()
   const proxy = await startProxy(hub)
   await hub.stop()
@@ -111,7 +111,7 @@ test('a new send goes behind what waits, also while another process is at it', a
   expect(files(ada)).toEqual([])
 })
 
-test('a send is stored behind what waited, and told as stored', async () => {
+test('a send is stored after the waiting ones, and reported as stored', async () => {
   const { hub, ada, bob } = await setting()
   await hub.stop()
   await keep(ada, 'bob', ['one', 'two'])
@@ -122,7 +122,7 @@ test('a send is stored behind what waited, and told as stored', async () => {
   expect((await read(bob)).map(({ body }) => body)).toEqual(['one', 'two', 'three'])
 })
 
-test('processes that send what waits at once send each message once, in order', async () => {
+test('processes that drain at once send each message once, in order', async () => {
   const { hub, ada, bob } = await setting()
   await hub.stop()
   const bodies = Array.from({ length: 40 }, (_, n) => `number ${n}`)
@@ -134,7 +134,7 @@ test('processes that send what waits at once send each message once, in order', 
   expect(files(ada)).toEqual([])
 })
 
-test('a process that is killed while it sends what waits is replaced at once, and nothing is sent twice', async () => {
+test('a process that is killed while draining is replaced at once, and nothing is sent twice', async () => {
   const { hub, ada, bob } = await setting()
   const proxy = await startProxy(hub)
   await hub.stop()
@@ -155,7 +155,7 @@ test('a process that is killed while it sends what waits is replaced at once, an
   expect(await read(bob)).toEqual(['one', 'two', 'three'].map((body, n) => ({ id: ids[n], body })))
 })
 
-test('a kept message that is refused later is set aside, told once by the next tool answer, and by doctor', async () => {
+test('a kept message that is refused later is set aside, and reported once by the next tool result, and by doctor', async () => {
   const { hub, ada, bob } = await setting()
   await hub.stop()
   const typo = await ada.run(['send', 'bobb', 'to nobody'])
@@ -181,7 +181,7 @@ test('a kept message that is refused later is set aside, told once by the next t
   expect(stdout).toContain(`${idIn(typo.stdout)} (to bobb) was refused: No member is called 'bobb'.`)
 })
 
-test('a damaged file in the outbox is set aside and does not hold up the others', async () => {
+test('a damaged file in the outbox is set aside and does not block the others', async () => {
   const { hub, ada, bob } = await setting()
   await hub.stop()
   await keep(ada, 'bob', ['one', 'two', 'three'])
@@ -199,7 +199,7 @@ test('a damaged file in the outbox is set aside and does not hold up the others'
   expect((await ada.run(['doctor'])).stdout).toContain('was damaged on this disk')
 })
 
-test('a damaged record of a refusal is told as such, and hurts neither tools nor doctor', async () => {
+test('a damaged record of a refusal is reported as such, and tools and doctor still work', async () => {
   const { ada } = await setting()
   const refused = join(ada.home, 'outbox', 'refused')
   mkdirSync(refused, { recursive: true })
@@ -250,7 +250,7 @@ test.each<ErrorCode>(['rate_limited', 'unauthorized', 'unavailable'])(
   },
 )
 
-test('one tool call is one message, however often it is made, with the hub there or not', async () => {
+test('one tool call is one message, however often it is repeated, with or without a hub', async () => {
   const { hub, ada, bob } = await setting()
   const session = await ada.mcp()
   const call = (message: string, use: string) => session.call('send', { to: 'bob', message }, use)
@@ -267,7 +267,7 @@ test('one tool call is one message, however often it is made, with the hub there
   ])
 })
 
-test('a send without an answer is kept when its session or command ends, and goes out later under its id, once', async () => {
+test('a send without a response is kept when its session or command ends, and is sent later under its id, once', async () => {
   const { hub, ada, bob } = await setting()
   const silent = createServer(() => {}).listen(0, '127.0.0.1')
   onTestFinished(() => void silent.closeAllConnections())
@@ -292,7 +292,7 @@ test('a send without an answer is kept when its session or command ends, and goe
   expect((await read(bob)).map(({ body }) => body)).toEqual(['from a session', 'from a command'])
 })
 
-test('what a hub refuses at the door, for the address or the path, costs no kept message', async () => {
+test('a refusal of the request itself, for its address or path, loses no kept message', async () => {
   const { hub, ada, bob } = await setting()
   await hub.stop()
   await keep(ada, 'bob', ['one'])

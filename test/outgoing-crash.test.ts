@@ -8,7 +8,7 @@ import { until } from './support/until.ts'
 
 const rounds = 3
 
-test('a hub that is killed between the answer of a receiver and its note posts that event again, under its id, and loses none', async () => {
+test('a hub killed between the response of a receiver and its record posts that event again, under its id, and loses none', async () => {
   const hub = await startHub()
   const receiver = await startReceiver()
   const [jaz] = [await hub.join('jaz'), await hub.join('ana')]

@@ -42,7 +42,7 @@ async function isSigned({ headers, body }: Receiver['posts'][number], secret: st
   return (await Promise.all(verdicts)).includes(true)
 }
 
-test('a message that a filter wants is posted, signed, without its text, and others are not', async () => {
+test('a message that matches the filter is posted, signed, without its text, and others are not', async () => {
   const receiver = await startReceiver()
   const { name, signingSecret } = await add({ url: receiver.url })
   await send(jaz, 'ana')
@@ -71,7 +71,7 @@ test('a message that a filter wants is posted, signed, without its text, and oth
   await remove(name)
 })
 
-test('what one receiver does holds up no other', async () => {
+test('a slow or failing receiver does not delay the others', async () => {
   const [silent, well] = [await startReceiver(), await startReceiver()]
   silent.answer = () => {}
   const names = [await add({ url: silent.url }), await add({ url: well.url })].map(({ name }) => name)
@@ -81,7 +81,7 @@ test('what one receiver does holds up no other', async () => {
   for (const name of names) await remove(name)
 })
 
-test('a receiver that is gone is left alone until a test succeeds; events from then on are posted', async () => {
+test('a receiver that is gone gets no posts until a test succeeds; events from then on are posted', async () => {
   const receiver = await startReceiver()
   receiver.answer = status(410)
   const { name } = await add({ url: receiver.url, name: 'pager' })
@@ -105,7 +105,7 @@ test('a receiver that is gone is left alone until a test succeeds; events from t
   await remove(name)
 })
 
-test('one word is for each event: a sender is refused, a machine holds, something expires', async () => {
+test('each kind of event has its word in filters: refused, held, expired', async () => {
   const receiver = await startReceiver()
   const { name } = await add({ url: receiver.url, on: ['refused', 'expired', 'held'], text: true })
   await ana.client.call(api.putPolicy, { body: { inbound: 'refuse' } })

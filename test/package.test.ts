@@ -83,7 +83,7 @@ afterAll(() => {
   for (const dir of [checkout, prefix, olderPrefix]) rmSync(dir, { recursive: true, force: true })
 })
 
-test('the package depends on nothing and runs nothing when it is installed', () => {
+test('the package has no dependencies and runs nothing when it is installed', () => {
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
   for (const key of ['dependencies', 'optionalDependencies', 'devDependencies', 'scripts', 'private'])
     expect(manifest).not.toHaveProperty(key)
@@ -94,7 +94,7 @@ test('the package depends on nothing and runs nothing when it is installed', () 
   expect(statSync(join(installed, 'install.sh')).mode & 0o111).not.toBe(0)
 })
 
-test('the package lists the libraries in it with their licences, and one whose licence is unknown is refused', () => {
+test('the package lists its libraries with their licences, and an unknown licence is refused', () => {
   const listed = readFileSync(join(installed, 'dist/THIRD-PARTY.txt'), 'utf8')
   // Of the machine's side, the hub, what it loads lazily, and the console.
   for (const name of ['commander', 'fastify', 'grammy', 'preact'])
@@ -128,45 +128,49 @@ test.each([
   expect(tools.map(({ name }) => name).sort()).toEqual(['claude_net_inbox', 'claude_net_machines', 'claude_net_send'])
 })
 
-test("installed into an empty prefix it is a machine on the system's Node, and a hub on Node 24", slow, async () => {
-  const command = join(prefix, 'bin/claude-net')
-  const userHome = tempDir('home')
-  const data = join(tempDir('data'), 'data')
-  const environment = (node: string) => {
-    const bin = tempDir('bin')
-    symlinkSync(node, join(bin, 'node'))
-    return cleanEnv({ PATH: `${bin}:${process.env.PATH}`, HOME: userHome })
-  }
-  const asMachine = environment(machineNode)
-  const run = async (...args: string[]) => (await exec(command, args, { env: asMachine })).stdout
-  expect(JSON.parse(await run('version', '--json')).node).toBe(
-    execFileSync(machineNode, ['--version'], { encoding: 'utf8' }).trim(),
-  )
+test(
+  "installed into an empty prefix it works as a machine on the system's Node, and as a hub on Node 24",
+  slow,
+  async () => {
+    const command = join(prefix, 'bin/claude-net')
+    const userHome = tempDir('home')
+    const data = join(tempDir('data'), 'data')
+    const environment = (node: string) => {
+      const bin = tempDir('bin')
+      symlinkSync(node, join(bin, 'node'))
+      return cleanEnv({ PATH: `${bin}:${process.env.PATH}`, HOME: userHome })
+    }
+    const asMachine = environment(machineNode)
+    const run = async (...args: string[]) => (await exec(command, args, { env: asMachine })).stdout
+    expect(JSON.parse(await run('version', '--json')).node).toBe(
+      execFileSync(machineNode, ['--version'], { encoding: 'utf8' }).trim(),
+    )
 
-  const hub = spawn(command, ['hub', '--host', '127.0.0.1', '--port', '0', '--data', data], {
-    env: environment(hubNode),
-    stdio: 'ignore',
-  })
-  onTestFinished(async () => {
-    if (hub.exitCode === null && hub.kill()) await once(hub, 'exit')
-  })
-  const url = await until(
-    'the hub listens',
-    () => {
-      try {
-        return readFileSync(join(data, 'hub.url'), 'utf8').trim()
-      } catch {
-        return undefined
-      }
-    },
-    90_000,
-  )
-  const { code } = JSON.parse(await run('invite', 'seanclaude', '--data', data, '--json'))
-  await run('join', url, '--machine', 'seanclaude', '--code', code, '--no-claude', '--bin', join(userHome, 'bin'))
-  await run('send', 'seanclaude', 'to myself')
-  expect(await run('inbox', '--ack')).toContain('> to myself')
-  expect(await run('status', '--data', data)).toMatch(/^Ready +yes/m)
-})
+    const hub = spawn(command, ['hub', '--host', '127.0.0.1', '--port', '0', '--data', data], {
+      env: environment(hubNode),
+      stdio: 'ignore',
+    })
+    onTestFinished(async () => {
+      if (hub.exitCode === null && hub.kill()) await once(hub, 'exit')
+    })
+    const url = await until(
+      'the hub listens',
+      () => {
+        try {
+          return readFileSync(join(data, 'hub.url'), 'utf8').trim()
+        } catch {
+          return undefined
+        }
+      },
+      90_000,
+    )
+    const { code } = JSON.parse(await run('invite', 'seanclaude', '--data', data, '--json'))
+    await run('join', url, '--machine', 'seanclaude', '--code', code, '--no-claude', '--bin', join(userHome, 'bin'))
+    await run('send', 'seanclaude', 'to myself')
+    expect(await run('inbox', '--ack')).toContain('> to myself')
+    expect(await run('status', '--data', data)).toMatch(/^Ready +yes/m)
+  },
+)
 
 test('the service can be installed from the package', slow, async context => {
   for (const tool of ['systemctl', 'systemd-sysusers'])
@@ -182,7 +186,7 @@ test('the service can be installed from the package', slow, async context => {
 const dockerfile = readFileSync('deploy/Dockerfile', 'utf8').replaceAll(/\\\n\s*/g, '')
 const compose = readFileSync('deploy/compose.yaml', 'utf8')
 
-test('the container image: pinned to a release line, built from the lock file, no root at run time, nothing through a shell', () => {
+test('the container image is pinned to a release line, built from the lock file, and runs without root and without a shell', () => {
   const lines = dockerfile.split('\n').filter(line => /^[A-Z]+ /.test(line))
   const of = (name: string) =>
     lines.filter(line => line.startsWith(`${name} `)).map(line => line.slice(name.length + 1))
@@ -198,7 +202,7 @@ test('the container image: pinned to a release line, built from the lock file, n
   for (const name of letIn) expect(() => statSync(name.slice(1)), name).not.toThrow()
 })
 
-test('the compose file takes every right away and leaves /data alone writable', () => {
+test('the compose file drops all privileges and makes only /data writable', () => {
   for (const line of ['read_only: true', 'no-new-privileges:true', 'restart: unless-stopped', 'data:/data'])
     expect(compose).toContain(line)
   expect(compose).toMatch(/cap_drop:\n\s+- ALL\n/)
@@ -207,7 +211,7 @@ test('the compose file takes every right away and leaves /data alone writable', 
   expect(statSync(path!).isFile()).toBe(true)
 })
 
-test("the image's command runs with a root that is read-only, as a user without a name", slow, async context => {
+test('the command of the image runs with a read-only root, as a user without a name', slow, async context => {
   if (process.getuid?.() !== 0) context.skip('only root can run it as another user')
   const [unshare, setpriv] = [findTool('unshare'), findTool('setpriv')]
   if (!unshare || !setpriv) context.skip('unshare and setpriv of util-linux are not installed here')

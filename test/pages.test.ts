@@ -13,7 +13,7 @@ const maxAnswerBytes = 1024 * 1024
 /** As JSON it has six times its size. */
 const escaped = `x${'\u0001'.repeat(maxBodyBytes - 1)}`
 
-test('no page of an inbox or of history has more than 1 MiB, and page after page nothing is missing', async () => {
+test('no page of an inbox or of history exceeds 1 MiB, and successive pages miss nothing', async () => {
   const hub = await startHub()
   const sean = await startMachine(hub, 'sean')
   const ana = await hub.join('ana')

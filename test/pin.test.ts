@@ -58,7 +58,7 @@ async function proof(tokenId: string, nonce = newNonce()): Promise<{ status: num
   return { status: response.statusCode!, answer: JSON.parse(await text(response)) }
 }
 
-test('a machine that joined in the clear pins the key of its hub, and what runs follows', async () => {
+test('a machine that joined without TLS pins the key of its hub, and running sessions follow', async () => {
   const sean = await startMachine(hub, 'sean')
   const token = tokenOf(sean)
   // A relay that records what goes by in the clear.
@@ -86,7 +86,7 @@ test('a machine that joined in the clear pins the key of its hub, and what runs 
   expect((await sean.run(['pin', '--again', '--json'])).stdout).toContain('"changed":false')
 })
 
-test('who stands in between and relays the proof of the hub gets nothing, and nothing is pinned', async () => {
+test('a man in the middle that relays the proof of the hub learns nothing, and nothing is pinned', async () => {
   const machine = await startMachine(hub, 'between')
   const token = tokenOf(machine)
   const came = await playHub(machine, async (request, response) => {
@@ -150,7 +150,7 @@ test('an older hub, which does not speak TLS, is reported as such, and nothing i
   expect(asked).toBe(0)
 })
 
-test('the route tells nothing of which ids there are, and proves nothing in the clear', async () => {
+test('the route does not reveal which ids exist, and proves nothing without TLS', async () => {
   const { token } = await hub.join('known')
   const { id } = parseToken(token)!
   const nonce = newNonce()
@@ -168,7 +168,7 @@ test('the route tells nothing of which ids there are, and proves nothing in the 
   expect((await proof('short')).status).toBe(400)
 })
 
-test('proofs are bounded for each address', async () => {
+test('proofs are rate-limited for each address', async () => {
   const limited = await startHub({ config: { limits: { proofs: { perMinute: 1, burst: 2 } } } })
   const machine = await startMachine(limited, 'eager')
   expect((await machine.run(['pin'])).code).toBe(0)
@@ -178,7 +178,7 @@ test('proofs are bounded for each address', async () => {
   expect((await machine.run(['inbox'])).code).toBe(0)
 })
 
-test('a pinned machine takes another key with --again alone, from whoever knows its token', async () => {
+test('a pinned machine accepts another key only with --again, and only from a hub that knows its token', async () => {
   const machine = await startMachine(hub, 'moved')
   const config = { ...configOf(machine), hubKey: testIdentity.hubKey }
   writeFileSync(join(machine.home, 'config.json'), JSON.stringify(config))

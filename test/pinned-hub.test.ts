@@ -44,7 +44,7 @@ function expectSealed({ asked, text }: Recorder, secrets: string[]): void {
   for (const secret of [...secrets, 'Bearer', 'HTTP/1.1', 'chas']) expect(text).not.toContain(secret)
 }
 
-test('who is on the way sees neither a token nor a text, whatever the machine does', async () => {
+test('an eavesdropper sees neither a token nor a text, whatever the machine does', async () => {
   const { hub, recorder, machine, chas } = await pinned()
   const session = await machine.mcp()
   expect((await session.call('send', { to: 'chas', message: 'said by the tool' })).text).toMatch(/^Stored for chas/)
@@ -73,7 +73,7 @@ const ways: [string, string[]][] = [
   ['doctor', ['doctor']],
 ]
 
-test('a hub of another key is told nothing, by whichever way the machine speaks, and what was to be sent is kept', async () => {
+test('a hub with another key receives nothing over any transport, and sends are kept', async () => {
   const { hub, recorder, machine, chas } = await pinned('sean', otherKey)
   const answers = await Promise.all(ways.map(async ([name, command]) => ({ name, ...(await machine.run(command)) })))
   for (const { name, code, stdout, stderr } of answers) {
@@ -95,7 +95,7 @@ test('a hub of another key is told nothing, by whichever way the machine speaks,
   })
 })
 
-test('who took the port of a hub gets nothing by plain HTTP, nor with a certificate of its own, and the mail waits for the hub', async () => {
+test('a process that took the port of a hub gets nothing by plain HTTP or with its own certificate, and messages wait for the hub', async () => {
   const { hub, recorder, machine, chas } = await pinned()
   const stolen: string[] = []
   const take = ({ method, url, headers }: IncomingMessage) =>
@@ -143,7 +143,7 @@ test('who took the port of a hub gets nothing by plain HTTP, nor with a certific
   expect(messages.map(({ body }) => body)).toEqual(['for the hub alone', 'for the hub alone'])
 })
 
-test('a hub that lost its key is another hub, until the key is put back', async () => {
+test('a hub that lost its key counts as another hub until the key is restored', async () => {
   const { hub, machine } = await pinned()
   configure(machine, { hub: hub.url.origin, hubKey: hub.hubKey })
   const [file, kept] = [join(hub.dataDir, 'identity.json'), `${hub.dataDir}.identity.json`]
@@ -158,7 +158,7 @@ test('a hub that lost its key is another hub, until the key is put back', async 
   expect(await machine.run(['inbox'])).toMatchObject({ code: 0 })
 })
 
-test('through a real ssh nothing can be read on the far side, and a hub of another key is told nothing there', async context => {
+test('through ssh the remote host can read nothing, and a hub with another key receives nothing', async context => {
   const sshd = await startSshd(context)
   const { hub, recorder, machine, chas } = await pinned()
   const at = `http://localhost:${recorder.url.port}`
@@ -180,7 +180,7 @@ test('through a real ssh nothing can be read on the far side, and a hub of anoth
   expectSealed(recorder, [tokenOf(machine), 'through ssh', 'not sent'])
 })
 
-test('join spends neither its code nor a token at a hub of another key', async () => {
+test('join uses neither its code nor a token at a hub with another key', async () => {
   const hub = await startHub()
   const recorder = await new Recorder(hub.url).listen()
   const sean = new Newcomer(hub)
@@ -200,7 +200,7 @@ test('join spends neither its code nor a token at a hub of another key', async (
   expect(readJson(join(sean.home, 'config.json'))).toMatchObject({ hubKey: hub.hubKey })
 })
 
-test('the line of an invite runs nothing that another hub hands out, and its code stays good', async context => {
+test('the line of an invitation runs nothing that another hub serves, and its code stays valid', async context => {
   if (!findTool('curl')) context.skip('the join line needs curl, which is not installed here')
   const [hub, other] = [await startHub(), await startHub()]
   const sean = new Newcomer(hub)
@@ -211,7 +211,7 @@ test('the line of an invite runs nothing that another hub hands out, and its cod
   expect(await sean.sh(line)).toMatchObject({ code: 0, stderr: '' })
 })
 
-test('a clock that is wrong by decades locks nobody out, over IPv6 either', async context => {
+test('a clock that is wrong by decades locks no machine out, also over IPv6', async context => {
   const clock = steppedClock(context)
   const hub = await startHub({ config: { host: '::' } })
   const machine = await startMachine(hub, 'sean')

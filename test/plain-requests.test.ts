@@ -22,7 +22,7 @@ function overTls(hub: TestHub, token?: string): HubClient {
 
 const inbox = (token: string, headers: Record<string, string> = {}) => ({ path: '/v1/inbox', token, headers })
 
-test('where plain is refused, a request without TLS is told so, and the same one over TLS is answered', async () => {
+test('if plain HTTP is refused, a request without TLS gets an error, and the same one over TLS succeeds', async () => {
   const hub = await startHub()
   const sean = await hub.join('sean')
   await hub.reload({ plain: 'refuse' })
@@ -52,7 +52,7 @@ test('where plain is refused, a request without TLS is told so, and the same one
   expect(piped).toMatchObject({ code: 1, stderr: expect.stringContaining('This hub accepts no request without TLS.') })
 })
 
-test('where plain is for loopback, what a proxy brings counts by where it comes from, and by how it was asked', async () => {
+test('if plain HTTP is for loopback only, requests through a proxy count by their original address and scheme', async () => {
   const hub = await startHub({ config: { plain: 'loopback', trustedProxies: ['127.0.0.2'] } })
   const { token } = await hub.join('sean')
   const through = (headers: Record<string, string>) => raw(hub, { ...inbox(token, headers), localAddress: '127.0.0.2' })
@@ -67,7 +67,7 @@ test('where plain is for loopback, what a proxy brings counts by where it comes 
   expect(await raw(hub, claimed)).toMatchObject({ status: 403 })
 })
 
-test('status and metrics name who still speaks without TLS, and not who speaks it', async () => {
+test('status and metrics list members that still connect without TLS', async () => {
   const hub = await startHub({ config: { trustedProxies: ['127.0.0.2'] } })
   const [near, far, safe] = [await hub.join('near'), await hub.join('far'), await hub.join('safe')]
   const shown = async () => (await run(['status', '--data', hub.dataDir])).stdout
@@ -92,7 +92,7 @@ test('status and metrics name who still speaks without TLS, and not who speaks i
   expect(text).toMatch(/^claude_net_plain_members\{from="network"\} 1\nclaude_net_plain_members\{from="loopback"\} 2$/m)
 })
 
-test('a handshake that is not finished ends in time, also one that goes on byte by byte', async () => {
+test('an unfinished handshake is ended in time, even if bytes keep arriving', async () => {
   const hub = await startHub({ config: { timeouts: { headersMs: 500, requestMs: 500 } } })
   for (const mayGoOn of [false, true]) {
     const socket = connect(hub.port, hub.url.hostname)
@@ -107,7 +107,7 @@ test('a handshake that is not finished ends in time, also one that goes on byte 
   expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
 })
 
-test("a certificate of one's own is read again with SIGHUP, and connections are proven by the new key", async () => {
+test("the admin's own certificate is read again on SIGHUP, and new connections use the new key", async () => {
   const [hub, first, second] = [await startHub(), await startHub(), await startHub()]
   const files = { certFile: `${hub.dataDir}.crt`, keyFile: `${hub.dataDir}.key` }
   const install = (from: TestHub) => {

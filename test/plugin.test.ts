@@ -51,7 +51,7 @@ async function connect(env: Record<string, string>, from = plugin) {
 }
 
 describe('the manifests', () => {
-  test('name one plugin, of this version, that the marketplace at the root of the repository offers', () => {
+  test('name one plugin, of this version, which the marketplace at the root of the repository offers', () => {
     const manifest = readJson(join(plugin, '.claude-plugin/plugin.json'))
     const marketplace = readJson(join(plugin, '../.claude-plugin/marketplace.json'))
     expect(manifest).toMatchObject({ name: pluginName, version })
@@ -63,7 +63,7 @@ describe('the manifests', () => {
     expect(readJson(join(plugin, 'hooks/hooks.json')).hooks).toEqual(hookSettings(`${root}/bin/claude-net`))
   })
 
-  test('each command may call the tool that it speaks of, in either form of the server', () => {
+  test('each command is allowed to call the tool that it mentions, of either server', () => {
     for (const name of ['inbox', 'send', 'machines']) {
       const text = readFileSync(join(plugin, `commands/${name}.md`), 'utf8')
       const tools = [`${pluginPermissionRule}__claude_net_${name}`, `mcp__claude-net__claude_net_${name}`]
@@ -81,7 +81,7 @@ test('the rules are the same in the server and in the skill', async () => {
 })
 
 describe('on a machine that has joined', { timeout: 180_000 }, () => {
-  test('the plugin starts its client, also from a cache elsewhere, and with a home of another name', async () => {
+  test('the plugin starts its client, even from a cache elsewhere, and with a home of another name', async () => {
     const hub = await hubAlone()
     const sean = new Newcomer(hub)
     expect(await sean.join()).toMatchObject({ code: 0 })
@@ -95,7 +95,7 @@ describe('on a machine that has joined', { timeout: 180_000 }, () => {
     expect(launch(['version'], { HOME: sean.userHome })).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 
-  test('a client whose Node is gone takes the one on the PATH, and says what is missing where that is too old', async () => {
+  test('a client whose Node was removed uses the one on the PATH, and explains what is missing if that is too old', async () => {
     const sean = new Newcomer(await hubAlone())
     await sean.join()
     const node = join(sean.tools, 'node')
@@ -116,7 +116,7 @@ describe('on a machine that has joined', { timeout: 180_000 }, () => {
 })
 
 describe('on a machine that has not joined', { timeout: 180_000 }, () => {
-  test('the server connects, and every tool says how to join; once it has joined, how to go on', async () => {
+  test('the server connects, and every tool explains how to join, and afterwards how to continue', async () => {
     const hub = await hubAlone()
     const sean = new Newcomer(hub)
     const { client, call } = await connect({ HOME: sean.userHome })
@@ -132,7 +132,7 @@ describe('on a machine that has not joined', { timeout: 180_000 }, () => {
     expect((await after.call('inbox')).text).toBe('No unread messages.')
   })
 
-  test('hooks are silent, other commands say why there is none, and so does the server without Node', async () => {
+  test('hooks are silent, other commands explain why there is no client, and so does the server without Node', async () => {
     const userHome = tempDir('nobody')
     const env = { HOME: userHome }
     expect(launch(['hook'], env)).toEqual({ code: 0, stdout: '', stderr: '' })

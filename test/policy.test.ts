@@ -10,7 +10,7 @@ import { until } from './support/until.ts'
 
 const hubAlone = emptiedHub()
 
-test('a machine that refuses mail stores none, and its sender is told; the others of a broadcast get theirs', async () => {
+test('a machine that refuses messages stores none, and their sender is notified; other recipients of a broadcast get theirs', async () => {
   const hub = await hubAlone()
   const [sender, quiet, open] = [await hub.join('sender'), await hub.join('quiet'), await hub.join('open')]
   await quiet.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
@@ -32,7 +32,7 @@ test('a machine that refuses mail stores none, and its sender is told; the other
   expect(await sender.client.call(api.sendMessage, { body: { to: 'quiet', body: 'again' } })).toBeDefined()
 })
 
-test('held mail is shown to the user in the terminal; the agent sees who wrote, not what, and does not ack it', async () => {
+test('held messages are shown to the user in the terminal; the agent sees their senders but not their texts, and does not ack them', async () => {
   const hub = await hubAlone()
   const sender = await hub.join('sender')
   const machine = await startMachine(hub, 'careful')
@@ -51,7 +51,7 @@ test('held mail is shown to the user in the terminal; the agent sees who wrote, 
   expect((await session.call('inbox')).text).toBe('No unread messages.')
 })
 
-test('inside Claude Code the commands withhold what is held, and do not ack it; they and the wire mark it', async () => {
+test('inside Claude Code the commands withhold held messages and do not ack them; they and the API mark them', async () => {
   const hub = await hubAlone()
   const sender = await hub.join('sender')
   const machine = await startMachine(hub, 'careful')
@@ -82,7 +82,7 @@ test('inside Claude Code the commands withhold what is held, and do not ack it; 
   expect((await client.call(api.readInbox)).unread).toBe(0)
 })
 
-test('mail of a muted sender is stored and makes no event; unmuted, the next one does', async () => {
+test('messages of a muted sender are stored without an event; after unmuting, the next one has one', async () => {
   const hub = await hubAlone()
   const [noisy, reader] = [await hub.join('noisy'), await hub.join('reader')]
   const machine = await startMachine(hub, 'deaf')
@@ -108,7 +108,7 @@ test('mail of a muted sender is stored and makes no event; unmuted, the next one
   expect(heard).toEqual(['reader', 'noisy'])
 })
 
-test('a policy that this program does not know counts as hold', async () => {
+test('an unknown policy in config.json counts as hold', async () => {
   const hub = await hubAlone()
   const [sender, careful] = [await hub.join('sender'), await hub.join('careful')]
   await hub.stop()
@@ -130,7 +130,7 @@ test('an unknown policy or name is refused, and nothing changes', async () => {
   expect(await change({})).toEqual({ inbound: 'hold', mute: [] })
 })
 
-test('A19: a full inbox refuses for itself alone: nothing in it is dropped, and a broadcast reaches the others', async () => {
+test('A19: a full inbox only refuses its own messages: nothing in it is dropped, and a broadcast reaches the others', async () => {
   const hub = await hubAlone()
   const [sender, full, open] = [await hub.join('sender'), await hub.join('full'), await hub.join('open')]
   const { id } = await sender.client.call(api.sendMessage, { body: { to: 'full', body: 'first' } })
@@ -174,7 +174,7 @@ test.each([
   expect((await machine.run(['doctor'])).stdout).toMatch(/ok {4}policy/)
 })
 
-test('a mistake in "mute" does not let mail in', async () => {
+test('a mistake in "mute" does not let messages in', async () => {
   const hub = await hubAlone()
   const machine = await startMachine(hub, 'careful')
   configure(machine, { inbound: 'refuse', mute: ['nobody'] })
@@ -185,7 +185,7 @@ test('a mistake in "mute" does not let mail in', async () => {
   })
 })
 
-test('what the command sets stays set when a session starts, also where config.json said otherwise', async () => {
+test('a policy set by the command stays when a session starts, even if config.json had another value', async () => {
   const hub = await hubAlone()
   const [machine] = [await startMachine(hub, 'careful'), await hub.join('noisy')]
   configure(machine, { inbound: 'refuse', mute: ['noisy'], later: 'kept' })
@@ -199,7 +199,7 @@ test('what the command sets stays set when a session starts, also where config.j
   expect(JSON.parse((await silent.run(['policy', '--json'])).stdout)).toMatchObject({ inbound: 'hold' })
 })
 
-test('the policy of a member is set by itself, by the person who owns it and by an admin, and the audit says who did', async () => {
+test('the policy of a member is set by itself, by its owner and by an admin, and the audit records by whom', async () => {
   const hub = await hubAlone()
   const sean = await hub.join('sean', 'human')
   const [chas, own, other] = [

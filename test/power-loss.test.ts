@@ -16,7 +16,7 @@ const syncMs = 3
 /** Number of power losses. For a long run: CLAUDE_NET_POWER_LOSSES=100 npx vitest run test/power-loss.test.ts */
 const losses = Number(process.env.CLAUDE_NET_POWER_LOSSES ?? 6)
 
-test('when the power goes, all that was acknowledged is there and nothing half, whatever became of the sectors that were not synced', {
+test('after a power loss all acknowledged messages are there and none partially, whatever unsynced sectors contain', {
   timeout: 120_000 + losses * 10_000,
 }, async context => {
   const files = withLibrary()

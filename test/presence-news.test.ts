@@ -24,7 +24,7 @@ async function start(count: number) {
   return { hub, members, written, end, sent }
 }
 
-test('a few who come are sent as one event each, which every client reads; whoever came and went is told as both', async () => {
+test('a few changes of presence are sent as one event each, which every client can read; a short visit is sent as two', async () => {
   const { hub, members, written, sent } = await start(3)
   for (const member of members) hub.presence.beat(member, 's', 'test/1')
   hub.presence.end(members[0]!, 's')
@@ -39,7 +39,7 @@ test('a few who come are sent as one event each, which every client reads; whoev
   ])
 })
 
-test('hundreds who come at once are one event of bounded size, and a stream that has ended is sent nothing', async () => {
+test('hundreds of changes at once are one event of bounded size, and an ended stream is sent nothing', async () => {
   const { hub, members, written, end, sent } = await start(350)
   for (const member of members) hub.presence.beat(member, 's', 'test/1')
   await sent()
@@ -54,7 +54,7 @@ test('hundreds who come at once are one event of bounded size, and a stream that
   expect(written).toHaveLength(1)
 })
 
-test('a client reads one event about many as so many changes, each for itself', async () => {
+test('a client reads one event about many members as separate changes', async () => {
   const members = ['ana', 'ben'].map(name => ({ name, online: true, lastSeenAt: null }))
   const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })

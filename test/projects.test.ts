@@ -26,7 +26,7 @@ async function inbox({ client }: TestMember, project?: string) {
   return { bodies: messages.map(({ body }) => body), unread, more, elsewhere }
 }
 
-test('a project is an address once a session of it was seen, and its mail is seen by its sessions alone', async () => {
+test('a project is an address once a session of it was seen, and only its sessions see its messages', async () => {
   const [ana, ben] = [await machine('ana'), await machine('ben')]
   await expect(send(ana, { to: `${ben.name}/shop`, body: 'too early' })).rejects.toMatchObject({ code: 'not_found' })
   await beat(ben, 's1', 'shop')
@@ -107,7 +107,7 @@ test('an answer goes back to the project that asked, unless it names another', a
   expect((await inbox(ana, 'api')).bodies).toEqual(['to another', 'to any', 'to any too'])
 })
 
-test('the project of the sending session is no part of what an id binds', async () => {
+test('the project of the sending session is not among the fields that an id binds', async () => {
   const [ana, ben] = [await machine('ana'), await machine('ben')]
   const message = { id: newMessageId(), to: ben.name, body: 'hello' }
   const first = await send(ana, { ...message, fromProject: 'web' })
@@ -117,7 +117,7 @@ test('the project of the sending session is no part of what an id binds', async 
   await expect(send(ana, { ...message, to: `${ben.name}/shop` })).rejects.toMatchObject({ code: 'conflict' })
 })
 
-test('an event stream of one project tells and counts what is for it', async () => {
+test('an event stream of one project reports and counts the messages for it', async () => {
   const [ana, ben] = [await machine('ana'), await machine('ben')]
   await beat(ben, 's1', 'shop')
   await beat(ben, 's2', 'billing')
@@ -170,7 +170,7 @@ test.each([
   expect(errorOf(await raw(hub, { ...asked, method: 'POST' }))).toMatchObject({ code: 'invalid' })
 })
 
-test('history with a project has what was for it or came from it, in the order of time; a search too', async () => {
+test('history with a project has messages for it and from it, in order of time; so has a search', async () => {
   const [ana, ben] = [await machine('ana'), await machine('ben')]
   await beat(ben, 's1', 'shop')
   await send(ana, { to: `${ben.name}/shop`, body: 'alpha for shop' })
@@ -186,7 +186,7 @@ test('history with a project has what was for it or came from it, in the order o
   expect(await history({ with: ben.name })).toHaveLength(4)
 })
 
-test('50 projects of one machine, and what is unread for them, survive a kill; a project seen before it is an address after it', async () => {
+test('50 projects of one machine, and their unread messages, survive a kill; a project seen before it is an address after it', async () => {
   const own = await startHub()
   const [ana, ben] = [await own.join('ana'), await own.join('ben')]
   const projects = Array.from({ length: 50 }, (_, n) => `p${n}`)

@@ -44,7 +44,7 @@ test('simulated histories keep every promise, and a seed has the same schedule e
   expect(rows.at(-1)).toMatchObject({ fault: 'all', rounds: 20, lost: 0, twice: 0, reordered: 0, lied: 0 })
 })
 
-test('plans that have failed before do not fail any more', async () => {
+test('plans that once failed pass', async () => {
   const plans = globSync('prove/sim/plans/*.json', { cwd: root })
   expect(plans.length).toBeGreaterThan(0)
   for (const plan of plans) expect(await simulate('--plan', plan), plan).toMatchObject({ status: 0, failures: [] })
@@ -70,7 +70,7 @@ test.for([
   expect(failures[0]!.repeat).toMatch(/^npm run prove -- --sim --seed \d+ --rounds 1$/)
 })
 
-test('every planted fault fits the program as it is', () => {
+test('every planted fault matches the source', () => {
   for (const fault of [...planted, ...bites.flatMap(({ bug, with: more = [] }) => [bug, ...more]), ...newerRules])
     expect(() => withFault(fault, readFileSync(join(root, 'src', fault.file), 'utf8')), fault.name).not.toThrow()
   expect(planted.length).toBeGreaterThanOrEqual(12)
@@ -86,7 +86,7 @@ test.for([
   expect(said).toContain(sentence)
 })
 
-test('a real hub is killed under real members, and what they saw keeps every promise', async () => {
+test('a real hub is killed under real members, and their observations keep every promise', async () => {
   const { status, output, said } = await prove(
     '--quick',
     '--fault',
@@ -104,7 +104,7 @@ test('a real hub is killed under real members, and what they saw keeps every pro
   expect(Math.min(rows[0]!.strikes, rows[0]!.acknowledged)).toBeGreaterThan(0)
 })
 
-test('a round that goes wrong is a failure that names the command and where its logs are', async () => {
+test('a failed round names its command and the location of its logs', async () => {
   const env = { CLAUDE_NET_PROVE_PROGRAM: '/dev/null' }
   const { status, output } = await proveWith(env, '--fault', 'kill-hub', '--rounds', '1', '--seed', '7')
   expect(status).toBe(1)
@@ -114,13 +114,13 @@ test('a round that goes wrong is a failure that names the command and where its 
   rmSync(dir!, { recursive: true })
 })
 
-test('a fault that this machine cannot play is listed with the reason', async () => {
+test('a fault that this machine cannot produce is listed with the reason', async () => {
   const { status, output } = await proveWith({ PATH: '/nowhere' }, '--fault', 'partition', '--rounds', '1')
   expect(output).toMatch(/^skipped partition: namespaces cannot be made here/m)
   expect(status).toBe(0)
 })
 
-test('every fault has a name of its own, and the bugs that faults must find name faults that there are', () => {
+test('every fault has a unique name, and the bugs that faults must find refer to existing faults', () => {
   const names = faults.map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
   for (const { by } of bites) expect(names).toEqual(expect.arrayContaining([...by]))

@@ -75,7 +75,7 @@ async function start() {
   }
 }
 
-test('a restart goes on where each reader was: nothing is told twice', async () => {
+test('after a restart each reader continues from its cursor: nothing is delivered twice', async () => {
   const { send, follow, restart, inbox } = await start()
   await send(3)
   const first = await follow()
@@ -116,7 +116,7 @@ test.for([
   },
 )
 
-test('a cursor beyond the newest, from a hub that runs on from a snapshot of its memory, begins an epoch and is told once', async () => {
+test('a cursor beyond the newest, from a hub restored from a memory snapshot, begins an epoch and is reported once', async () => {
   const { hub, told, send, follow, inbox } = await start()
   const kept = await send(3)
   const { epoch, seq } = hub().state.position

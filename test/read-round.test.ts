@@ -153,7 +153,7 @@ test.for<[string, Parameters<typeof damagedAt>[0], { lost: number; open: number 
   },
 )
 
-test('with the page of a text or the index of the inboxes gone, what waits for whom is still counted', async () => {
+test('if the page of a text or the index of the inboxes is unreadable, unread messages are still counted', async () => {
   for (const pages of [overflowPage, (_: Buffer, rootOf: (table: string) => number) => [rootOf('unread')]]) {
     const { hub } = await damagedAt(pages)
     expect(allUnread(hub.state.db)).toMatchObject([

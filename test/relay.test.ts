@@ -49,7 +49,7 @@ test('into a tree: the unit, its user, the host key from known_hosts, and a key 
   expect(readFileSync(join(root, unitFile), 'utf8')).toBe(unit)
 })
 
-test('the unit is one that systemd understands, and leaves ssh nothing that it does not need', async context => {
+test('systemd accepts the unit, which gives ssh no unneeded rights', async context => {
   if (!findTool('systemd-analyze')) context.skip('systemd is not installed here')
   const { root, run } = anAdmin(context)
   expect(await run('hubhost', '--root', root)).toMatchObject({ code: 0 })
@@ -60,7 +60,7 @@ test('the unit is one that systemd understands, and leaves ssh nothing that it d
   analyze('security', '--offline=true', '--threshold=15')
 })
 
-test('a dry run shows all of it and changes nothing', async context => {
+test('a dry run prints everything and changes nothing', async context => {
   const { root, run } = anAdmin(context)
   const { code, stdout } = await run('hubhost', '--root', root, '--dry-run')
   expect([code, stdout]).toEqual([

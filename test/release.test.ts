@@ -75,7 +75,7 @@ test('a release is a commit and a tag with the version, its notes and its client
   expect(checkout.release('0.2.0')).toMatchObject({ status: 1, said: 'release: The tag v0.2.0 exists.\n' })
 })
 
-test('a dry run and one whose checks fail leave the checkout as it was', () => {
+test('a dry run, or a release whose checks fail, leaves the checkout unchanged', () => {
   for (const [check, status, says] of [
     ['true', 0, '0.2.0 can be released. Nothing was committed.'],
     ['false', 1, 'npm run check failed; the checkout is as it was.'],
@@ -93,7 +93,7 @@ test('a dry run and one whose checks fail leave the checkout as it was', () => {
   }
 })
 
-test('a release is refused with uncommitted changes, without notes, and for a version that is none, older or released', () => {
+test('a release is refused with uncommitted changes, without notes, and for an invalid, older or released version', () => {
   const checkout = startCheckout()
   expect(checkout.release().said).toMatch(/^release: usage/)
   expect(checkout.release('0.2').said).toMatch(/^release: usage/)

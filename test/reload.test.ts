@@ -4,7 +4,7 @@ import { startHub } from './support/hub.ts'
 import { raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
-test('SIGHUP reads hub.json again: what can change does, the rest is named, and a wrong file changes nothing', async () => {
+test('SIGHUP reads hub.json again: settings that can change do, the rest is named, and an invalid file changes nothing', async () => {
   const hub = await startHub()
   const ana = await hub.join('ana')
   const ask = async () =>

@@ -44,7 +44,7 @@ function emptyState(): State {
   return state
 }
 
-test('a history has the same rows and the same outcomes however its entries were packed, also where the clock was set', () => {
+test('a history has the same rows and outcomes however its entries were packed, even where the clock was set', () => {
   const entries = history()
   const [apart, together] = [emptyState(), emptyState()]
   for (const entry of entries) apart.replay([entry])
@@ -109,7 +109,7 @@ function fingerprints({ db }: State): [string, string] {
   return [fingerprint(db), fingerprintOf(backup, shapeOf(backup))]
 }
 
-test('what is each hub’s own counts in no fingerprint, and each table of the history counts', () => {
+test('tables of a single hub do not affect the fingerprint, and each table of the history does', () => {
   const state = emptyState()
   const tables = state.db
     .all<{ name: string }>(
@@ -156,7 +156,7 @@ function addRow({ db }: State, table: string): void {
   db.run(`insert or replace into ${table} values (${values.join(', ')})`)
 }
 
-test('the numbers and rules of the entry versions are what they were when their entries were written', () => {
+test('the limits and rules of each entry version are those from when its entries were written', () => {
   expect(entryVersion).toBe(3)
   expect(limits).toEqual({
     expiredPerTick: 500,

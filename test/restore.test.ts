@@ -50,7 +50,7 @@ async function events({ client }: TestMember, cursor: string | undefined, count:
   return seqs
 }
 
-test('a restored hub is as it was: what came later is gone, what was read since is unread, and the store of before is kept', async () => {
+test('a restored hub is as at its backup: later messages are gone, those read since are unread, and the previous store is kept', async () => {
   const hub = await startHub()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   const first = await send(alpha, 'before')
@@ -77,7 +77,7 @@ test('a restored hub is as it was: what came later is gone, what was read since 
   expect(statSync(join(hub.dataDir, 'hub.db')).mode & 0o777).toBe(0o600)
 })
 
-test('cursors of before a restore skip nothing that is unread after it', async () => {
+test('cursors from before a restore skip no message that is unread after it', async () => {
   const hub = await startHub()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'one')
@@ -92,7 +92,7 @@ test('cursors of before a restore skip nothing that is unread after it', async (
   expect(await events(beta, cursor, 2)).toHaveLength(2)
 })
 
-test('what was revoked stays revoked, what was bound stays bound, join codes are void, and a deleted member that is back is named and has no token', async () => {
+test('revocations and bindings survive a restore, join codes are void, and a deleted member that returns is named and has no token', async () => {
   const hub = await startHub()
   const admin = hub.client(hub.adminToken)
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
@@ -120,7 +120,7 @@ test('what was revoked stays revoked, what was bound stays bound, join codes are
   expect(members.find(({ name }) => name === 'gamma')?.boundTo).toEqual(['127.0.0.0/8'])
 })
 
-test('where the store of before cannot be read, the backup’s tokens count and the command says so', async () => {
+test('if the previous store is unreadable, the tokens of the backup are valid and the command says so', async () => {
   const hub = await startHub()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'before')
@@ -139,7 +139,7 @@ test('where the store of before cannot be read, the backup’s tokens count and 
   expect(await send(alpha, 'goes on')).toMatchObject({ recipients: [{ name: 'beta' }] })
 })
 
-test('into an empty directory a backup makes a new hub, with an admin’s token and a key of its own', async () => {
+test('restored into an empty directory a backup is a new hub, with an admin token and a key of its own', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')
   await hub.join('beta')
@@ -155,7 +155,7 @@ test('into an empty directory a backup makes a new hub, with an admin’s token 
   expect(other.hubKey).not.toBe(hub.hubKey)
 })
 
-test('while a hub runs nothing is restored, and what is no backup is refused with nothing changed', async () => {
+test('a restore is refused while a hub runs, and of a file that is not a backup, with nothing changed', async () => {
   const hub = await startHub()
   await hub.join('alpha')
   const file = await backUp(hub)
@@ -178,7 +178,7 @@ test('while a hub runs nothing is restored, and what is no backup is refused wit
   expect((await hub.client(hub.adminToken).call(api.listMembers)).members).toHaveLength(1)
 })
 
-test('a drill restores, opens and compares without touching anything, and finds what is wrong', async () => {
+test('a drill restores, opens and compares without changing anything, and finds errors', async () => {
   const dir = tempDir('drill')
   const made = new TestState(dir)
   const [ana] = [made.member('ana'), made.member('ben')]
@@ -200,7 +200,7 @@ test('a drill restores, opens and compares without touching anything, and finds 
   })
 })
 
-test('a restore killed at any point leaves the old store or the new one, whole', async context => {
+test('a restore killed at any point leaves either store whole', async context => {
   if (!hasStrace()) context.skip('strace is not here to kill it at a point')
   const dir = tempDir('killed')
   const made = new TestState(join(dir, 'made'))

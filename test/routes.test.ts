@@ -252,7 +252,7 @@ async function made(what: 'member' | 'alias' | 'group' | 'webhook'): Promise<str
 
 const codes: Record<number, ErrorCode> = { 400: 'invalid', 401: 'unauthorized', 403: 'forbidden', 404: 'not_found' }
 
-describe('A20: who may call what', () => {
+describe('A20: permissions', () => {
   test('every route of the table is in the table of this test', () => {
     expect(Object.keys(expected).sort()).toEqual(Object.keys(api).sort())
     expect(Object.keys(requests).sort()).toEqual(Object.keys(api).sort())
@@ -261,7 +261,7 @@ describe('A20: who may call what', () => {
   const cases = (Object.keys(expected) as RouteName[]).flatMap(route =>
     (Object.keys(expected[route]) as Caller[]).map(caller => [route, caller, expected[route][caller]] as const),
   )
-  test.each(cases)('%s answers to a caller with the token of: %s with %i', async (route, caller, status) => {
+  test.each(cases)('%s responds to a caller with the token of: %s with %i', async (route, caller, status) => {
     const request = { ...(await requests[route]()), token: tokens[caller] }
     const answer = route === 'events' ? await headOf(request) : await raw(hub, request)
     expect(answer.status).toBe(status)
@@ -269,7 +269,7 @@ describe('A20: who may call what', () => {
     if (status === 401) expect(answer.headers['www-authenticate']).toBe('Bearer')
   })
 
-  test('a token is good as a whole or not at all, and the answer does not say which part was wrong', async () => {
+  test('a token is valid as a whole or not at all, and the response does not reveal which part was wrong', async () => {
     const [, , id, secret] = tokens.machine.split('_') as [string, string, string, string, string]
     const other = mintToken('machine')
     const [, , , otherSecret] = other.split('_') as [string, string, string, string, string]
@@ -291,12 +291,12 @@ describe('A20: who may call what', () => {
     },
   )
 
-  test('a token in the query is no token', async () => {
+  test('a token in the query is not accepted', async () => {
     const answer = await raw(hub, { path: `/v1/inbox?token=${tokens.machine}` })
     expect(answer.status).toBe(401)
   })
 
-  test("a stranger's body is not even read: without a token invalid JSON is 401, not 400", async () => {
+  test('the body of an unauthenticated request is not read: without a token invalid JSON is 401, not 400', async () => {
     const answer = await raw(hub, { path: '/v1/messages', headers: json, body: '{' })
     expect(answer.status).toBe(401)
   })
@@ -309,7 +309,7 @@ function sendBody(more: Record<string, unknown> = {}): Record<string, unknown> {
   return { to: 'target', body: 'must not be stored', ...more }
 }
 
-describe('bad input is refused with help, changes nothing, and the hub goes on', () => {
+describe('invalid input is refused with a hint, changes nothing, and the hub continues', () => {
   const expectRefused = (request: RawRequest, code: ErrorCode, says: RegExp) =>
     refused(hub, { token: tokens.machine, ...request }, code, says)
 
@@ -491,7 +491,7 @@ describe('bad input is refused with help, changes nothing, and the hub goes on',
   })
 })
 
-describe('what is unusual and good', () => {
+describe('unusual but valid input', () => {
   test.each<[string, string]>([
     ['a zero byte', 'a\0b'],
     ['32 KiB of ASCII', 'x'.repeat(maxBodyBytes)],

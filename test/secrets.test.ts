@@ -10,7 +10,7 @@ import { sharedHub } from './support/shared-hub.ts'
 const hub = sharedHub()
 const secret = mintToken('machine')
 
-test('a text with a secret leaves neither by command nor by tool, unless a person says so on the command line', async () => {
+test('a text with a secret is sent neither by command nor by tool, unless --allow-secrets is given on the command line', async () => {
   const chas = await startMachine(hub, 'chas')
   const sean = await hub.join('sean')
   const inbox = async () => (await sean.client.call(api.readInbox)).messages.map(({ body }) => body)
@@ -38,7 +38,7 @@ test('a text with a secret leaves neither by command nor by tool, unless a perso
   expect(await inbox()).toEqual([secret])
 })
 
-test('the tools that the hub itself serves refuse the same; a request to its own route is nobody’s accident', async () => {
+test('the tools that the hub serves refuse secrets too; its own route for sends does not', async () => {
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
   const answer = await fetch(new URL('/mcp', hub.url), {
     method: 'POST',
@@ -59,7 +59,7 @@ test('the tools that the hub itself serves refuse the same; a request to its own
   expect((await ben.client.call(api.readInbox)).messages).toHaveLength(1)
 })
 
-test('what waits in the outbox from before goes out', async () => {
+test('a message kept before the check existed is sent', async () => {
   const machine = await startMachine(hub, 'old')
   const reader = await hub.join('reader')
   const outbox = join(machine.home, 'outbox')

@@ -62,7 +62,7 @@ async function scratchRoot(context: TestContext): Promise<{ root: string; port: 
   return { root, port, installed: await installService(root, '--port', String(port)) }
 }
 
-test('--root touches nothing outside it, and --dry-run nothing at all', async context => {
+test('--root changes nothing outside it, and --dry-run changes nothing', async context => {
   const before = listing(...outside)
   const { root, port, installed } = await scratchRoot(context)
   expect(installed).toMatchObject({ code: 0, stderr: '' })
@@ -100,7 +100,7 @@ test('without a running systemd nothing is installed, and the error says what to
   expect(stderr).toMatch(/systemd does not run here\.\n.*--root DIR/)
 })
 
-test('--no-socket leaves the port to the hub, and takes back the unit of before', async context => {
+test('--no-socket leaves the port to the hub, and removes an earlier socket unit', async context => {
   const { root } = await scratchRoot(context)
   const names = () => readdirSync(join(root, 'etc/systemd/system'), { recursive: true }).map(String)
   expect(names().filter(name => name.endsWith('claude-net.socket'))).toHaveLength(2)
@@ -110,7 +110,7 @@ test('--no-socket leaves the port to the hub, and takes back the unit of before'
   expect(names().filter(name => name.endsWith('claude-net.socket'))).toHaveLength(2)
 })
 
-test('installed again it changes nothing that matters; what was tampered with is put right', async context => {
+test('a second installation changes nothing essential; files that were tampered with are repaired', async context => {
   const { root } = await scratchRoot(context)
   writeFileSync(join(root, 'etc/claude-net/hub.json'), '{"port": 3999, "hosts": ["hub.lan"]}')
   writeFileSync(join(root, 'opt/claude-net/current/hub.mjs'), 'not the hub')
@@ -130,7 +130,7 @@ test('installed again it changes nothing that matters; what was tampered with is
   })
 })
 
-test('a listener on the port stops it by name, and in a tree even with --replace', async context => {
+test('a listener on the port stops it, with its name, and in a tree even with --replace', async context => {
   const { root, port } = await scratchRoot(context)
   const other = spawn(hubNode, ['-e', `require('net').createServer().listen(${port}, () => console.log('up'))`])
   onTestFinished(() => void other.kill())
@@ -145,7 +145,7 @@ test('a listener on the port stops it by name, and in a tree even with --replace
   expect(other.exitCode).toBe(null)
 })
 
-test('a foreign unit and foreign directories stop it; --replace moves them aside; removal leaves store and settings', async context => {
+test('a foreign unit or directory stops it; --replace moves them aside; removal leaves store and settings', async context => {
   const { port } = await scratchRoot(context)
   const root = tempDir('foreign')
   const foreign = {
@@ -183,7 +183,7 @@ test('a foreign unit and foreign directories stop it; --replace moves them aside
   expect(left).toEqual(expect.arrayContaining(['etc/claude-net/hub.json', 'var/lib/claude-net']))
 })
 
-test('two installations at once leave one whole version', async context => {
+test('two concurrent installations leave one complete version', async context => {
   const { port } = await scratchRoot(context)
   const root = tempDir('twice')
   const both = await Promise.all([1, 2].map(() => installService(root, '--port', String(port))))
@@ -199,7 +199,7 @@ test('two installations at once leave one whole version', async context => {
   expect(execFileSync(join(current, 'node'), ['--version'], { encoding: 'utf8' })).toMatch(/^v\d/)
 })
 
-test("a machine's command and one that leads nowhere become the hub's; another stays, and so does a unit of others at the removal", async context => {
+test("a command of a machine, or a dangling one, is replaced by the hub's; any other stays, and so does a foreign unit at removal", async context => {
   const { root, port } = await scratchRoot(context)
   const link = join(root, 'usr/local/bin/claude-net')
   const machines = '/root/.claude-net/bin/claude-net'
@@ -234,7 +234,7 @@ test("a machine's command and one that leads nowhere become the hub's; another s
   expect(readlinkSync(link)).toBe(machines)
 })
 
-test('the unit passes systemd-analyze, at an exposure of 1.5 or less', async context => {
+test('the unit passes systemd-analyze, with an exposure of 1.5 or less', async context => {
   if (!findTool('systemd-analyze')) context.skip('systemd-analyze is not installed here')
   const { root } = await scratchRoot(context)
   const unit = join(root, 'etc/systemd/system/claude-net.service')
@@ -248,7 +248,7 @@ test('the unit passes systemd-analyze, at an exposure of 1.5 or less', async con
   expect(execFileSync('systemd-analyze', ['verify', copy], { encoding: 'utf8', stdio: 'pipe' })).toBe('')
 })
 
-test("the unit's command line runs from the tree, as its user, with all but its store read-only", async context => {
+test('the command line of the unit runs from the tree, as its user, with everything but its store read-only', async context => {
   if (process.getuid?.() !== 0) context.skip('only root can run it as another user')
   const [unshare, setpriv] = [findTool('unshare'), findTool('setpriv')]
   if (!unshare || !setpriv) context.skip('unshare and setpriv of util-linux are not installed here')

@@ -58,7 +58,7 @@ systemd-run -q --unit=far-hub ip netns exec far /mnt/shared/bin/node /mnt/shared
   expect((await system.sh(`runuser -u claude-net-relay -- cat ${key}`)).code).not.toBe(0)
 })
 
-test('under a real systemd the hub has the token of its bot, which only root can read; one command serves admin and machine', {
+test("under a real systemd the hub gets its bot's token, which only root can read; one command serves admin and machine", {
   timeout: 180_000,
 }, async context => {
   const system = await bootSystem(context)

@@ -66,7 +66,7 @@ const squat = (system: BootedSystem, port = 3500) =>
     `setpriv --reuid=65534 --regid=65534 --clear-groups node -e "require('net').createServer().on('error', e => console.log(e.code)).listen(${port}, '0.0.0.0', () => { console.log('taken'); process.exit() })"`,
   )
 
-test('systemd holds the port: nobody else has it while the hub is away, no connection is refused, and every send ends stored once', {
+test('systemd holds the port: no other process gets it while the hub is down, no connection is refused, and every send is stored once', {
   timeout: 4 * minutes,
 }, async context => {
   const system = await bootSystem(context)
@@ -137,7 +137,7 @@ test('systemd holds the port: nobody else has it while the hub is away, no conne
   expect(await squat(system)).toBe('taken\n')
 })
 
-test('an installation without the socket is upgraded to it and back; a version that takes no socket gets its port back', {
+test('an installation without the socket is upgraded to it and back; a version without socket support gets its port back', {
   timeout: 4 * minutes,
 }, async context => {
   const system = await bootSystem(context)

@@ -49,7 +49,7 @@ function newerPackage(dir: string): void {
 const ready = (system: BootedSystem) =>
   until('the hub is ready', async () => (await system.sh('curl -fsS localhost:3500/readyz')).code === 0, 120_000)
 
-test('under a real systemd the hub is installed in one line, is shut in, comes back when it is killed or hangs, and loses nothing', {
+test('under a real systemd the hub is installed in one line, sandboxed, restarted when it is killed or hangs, and loses nothing', {
   timeout: 3 * minutes,
 }, async context => {
   const system = await bootSystem(context)
@@ -96,7 +96,7 @@ test('under a real systemd the hub is installed in one line, is shut in, comes b
   expect(await system.out('claude-net members')).toContain('seanclaude')
 })
 
-test('installing again is an upgrade: the version before is kept, there is a way back, and removing it leaves the store', {
+test('a second installation is an upgrade: the previous version is kept for a rollback, and removal leaves the store', {
   timeout: 3 * minutes,
 }, async context => {
   const system = await bootSystem(context)
@@ -148,7 +148,7 @@ test('installing again is an upgrade: the version before is kept, there is a way
   expect(await system.out('claude-net members')).toContain('seanclaude')
 })
 
-test('a store that a newer version has upgraded is refused by the one before, in words and unchanged; the newer one goes on', {
+test('a store that a newer version has upgraded is refused by the previous one, unchanged; the newer one still runs', {
   timeout: 3 * minutes,
 }, async context => {
   const system = await bootSystem(context)
@@ -183,7 +183,7 @@ test('a store that a newer version has upgraded is refused by the one before, in
   expect(await system.out('claude-net members')).toContain('seanclaude')
 })
 
-test('what others have in its place stops it, in words; --replace moves it aside and says the way back, which works', {
+test('foreign files in its place stop it with an explanation; --replace moves them aside and prints how to restore them', {
   timeout: 3 * minutes,
 }, async context => {
   const system = await bootSystem(context)

@@ -60,7 +60,7 @@ function heard(sean: TestMachine, project: string) {
   })
 }
 
-test('each session reads and acks its own mail and what is for none, and knows how much there is for others', async () => {
+test('each session reads and acks messages for its project and for none, and sees the number of those for others', async () => {
   const { sean, dirs, send } = await seansMachine('shop', 'billing')
   await visit(sean, ...dirs)
   const [shop, billing, home] = await Promise.all(
@@ -89,7 +89,7 @@ test('each session reads and acks its own mail and what is for none, and knows h
   expect(textsIn((await billing!.call('inbox')).text)).toEqual(['more for billing'])
 })
 
-test('subdirectories and worktrees are of the project; a session of none, and one of a machine that shares none, are not', async () => {
+test('subdirectories and worktrees belong to the project; a session outside, or on a machine that shares none, has none', async () => {
   const { sean, dirs, send } = await seansMachine('shop')
   const [shop] = dirs as [string]
   await visit(sean, shop)
@@ -108,7 +108,7 @@ test('subdirectories and worktrees are of the project; a session of none, and on
   expect(textsIn(all)).toEqual(['for shop'])
 })
 
-test('an answer goes back to the project that asked, whoever of the machine reads first', async () => {
+test('an answer goes back to the project that asked, whichever session reads first', async () => {
   const { sean, dirs } = await seansMachine('shop', 'billing')
   const [shop, billing] = await Promise.all(dirs.map(dir => sean.mcp({ CLAUDE_PROJECT_DIR: dir })))
   await heard(sean, 'shop')
@@ -122,7 +122,7 @@ test('an answer goes back to the project that asked, whoever of the machine read
 })
 
 describe('a wake', () => {
-  test('tells each session of its own mail alone', async () => {
+  test('notifies each session only of its own messages', async () => {
     const { sean, dirs, send } = await seansMachine('shop', 'billing')
     const shop = await idleIn(sean, dirs[0]!)
     const billing = await idleIn(sean, dirs[1]!)
@@ -144,7 +144,7 @@ describe('a wake', () => {
     expect([shop, billing, home].map(({ claude }) => claude.wakes.length)).toEqual([1, 1, 0])
   })
 
-  test('for a project comes to its next session when the first has ended, and waits where there is none', async () => {
+  test('for a project goes to its next session after the first has ended, and waits if there is none', async () => {
     const { sean, dirs, send } = await seansMachine('shop', 'billing')
     const other = await idleIn(sean, dirs[1]!)
     const first = await idleIn(sean, dirs[0]!)
@@ -163,7 +163,7 @@ describe('a wake', () => {
   })
 })
 
-test('the second directory of one name is told, once a session, and is called otherwise until config.json says', async () => {
+test('the second directory of one name is reported once per session, and has another name until config.json sets one', async () => {
   const { sean, dirs } = await seansMachine('shop')
   const second = makeRepository(sean.userHome, 'old', 'shop')
   await visit(sean, dirs[0]!)
@@ -194,7 +194,7 @@ test('the second directory of one name is told, once a session, and is called ot
   await heard(sean, 'oldshop')
 })
 
-test('in a terminal the directory decides, unless it is said otherwise; what is sent there is from its project', async () => {
+test('in a terminal the directory determines the project, unless an option does; messages sent there come from it', async () => {
   const { sean, dirs, send } = await seansMachine('shop', 'billing')
   await visit(sean, ...dirs)
   await send('/shop', 'for shop')
@@ -219,7 +219,7 @@ test('in a terminal the directory decides, unless it is said otherwise; what is 
   expect((await sean.run(['machines'], { cwd: dirs[0]! })).stdout).toMatch(/billing/)
 })
 
-test('a machine that is renamed keeps its projects, and a directory that is renamed leaves its mail to whoever looks for it', async () => {
+test('a renamed machine keeps its projects, and a renamed directory leaves its messages to sessions that read them all', async () => {
   const { sean, dirs, send } = await seansMachine('shop')
   const shop = await sean.mcp({ CLAUDE_PROJECT_DIR: dirs[0]! })
   await heard(sean, 'shop')
@@ -240,7 +240,7 @@ test('a machine that is renamed keeps its projects, and a directory that is rena
   expect(machinesText).toMatch(new RegExp(`^You are ${to}/store; 2 unread on this machine\\.\\n`))
 })
 
-test('who writes to a project reads whether a session of it runs, and which projects there are', async () => {
+test('the sender to a project is told whether a session of it runs, and which projects exist', async () => {
   const { sean, dirs } = await seansMachine('shop', 'billing')
   await visit(sean, ...dirs)
   const jaz = await startMachine(hub, `jaz${machines}claude`)
@@ -264,7 +264,7 @@ test('who writes to a project reads whether a session of it runs, and which proj
   await shop.close()
 })
 
-test('fifty projects of one machine each read their own', async () => {
+test('fifty projects of one machine each read only their messages', async () => {
   const names = Array.from({ length: 50 }, (_, n) => `p${n}`)
   const { sean, send } = await seansMachine()
   const { token } = { token: readFileSync(join(sean.home, 'token'), 'utf8').trim() }

@@ -38,7 +38,7 @@ function send(body: string) {
   return { type: 'message.send' as const, id: newMessageId(), by: 1, to: ['ben'], body }
 }
 
-test('what is on its way to disk is read by nobody, told to nobody and not answered', async () => {
+test('a command that is not on disk yet is neither readable, nor announced, nor answered', async () => {
   const { hub, held } = await hubOnHeldDisk()
   const { state } = hub
   const before = state.position
@@ -81,7 +81,7 @@ test('what is on its way to disk is read by nobody, told to nobody and not answe
   await following
 })
 
-test('where the disk fails to sync, whoever waits is told, nobody reads what may be lost, and the hub takes no more', async () => {
+test('if a sync fails, its submitters get an error, unsynced data is not readable, and the hub accepts no more', async () => {
   const { hub, held, errors } = await hubOnHeldDisk()
   const sent = ['one', 'two'].map(body => hub.submit(send(body)))
   const sync = await held()

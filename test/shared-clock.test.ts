@@ -64,7 +64,7 @@ test.for([
   },
 )
 
-test('a hub that was away, or begins, with a wall clock that is a day off joins the others without a step of the time', async () => {
+test('a hub that returns or starts with a wall clock a day off joins the others without a step of the steady time', async () => {
   const { hubs, all, open } = await start([0, 0, 0])
   await send(all[1]!, { expiresInS: hour / 1000 })
   await all[2]!.die()
@@ -82,7 +82,7 @@ test('a hub that was away, or begins, with a wall clock that is a day off joins 
   expect(sentAt).toBe(today + hubs.now)
 })
 
-test('time goes on for all of them while none of them runs', async () => {
+test('steady time continues for all hubs over a time when none ran', async () => {
   const { hubs, all, open } = await start([0, 0, 0])
   await send(all[1]!, { expiresInS: hour / 1000 })
   for (const hub of all) await hub.die()

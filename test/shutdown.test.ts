@@ -69,7 +69,7 @@ describe('a hub that is asked to stop', () => {
   })
 })
 
-test('a second hub on the same data directory ends with one clear sentence, and the first goes on', async () => {
+test('a second hub on the same data directory exits with one clear sentence, and the first continues', async () => {
   const hub = await startHub()
   const [ada, bob] = [await hub.join('ada'), await hub.join('bob')]
   const second = await run(['hub', '--host', '127.0.0.1', '--port', '0', '--data', hub.dataDir], { node: hubNode })
@@ -82,7 +82,7 @@ test('a second hub on the same data directory ends with one clear sentence, and 
   expect((await bob.client.call(api.readInbox)).unread).toBe(1)
 })
 
-describe("a session's server leaves, and the machine is offline at once,", () => {
+describe('the server of a session leaves, and the machine is offline at once,', () => {
   const ends: Record<string, (server: ChildProcess) => void> = {
     'when its stdin ends': server => server.stdin!.end(),
     'on SIGTERM': server => void server.kill('SIGTERM'),
@@ -123,7 +123,7 @@ describe("a session's server leaves, and the machine is offline at once,", () =>
     await offline(hub, 'ada')
   })
 
-  test('soon also when the hub does not answer, with a call and an ack under way', async () => {
+  test('soon, even if the hub does not respond, with a call and an ack in progress', async () => {
     const hub = await hubAlone()
     const [ada, bob] = [await startMachine(hub, 'ada'), await hub.join('bob')]
     await bob.client.call(api.sendMessage, { body: { to: 'ada', body: 'hello' } })

@@ -32,7 +32,7 @@ async function closedStore(): Promise<{ file: string; epoch: string; offset: num
 
 const nobody = { peers: [], secret: '', program, onProgress: () => {} }
 
-test('of a directory the newest backup is taken that is whole, of this history, and continued by the log', async () => {
+test('the newest backup in a directory is used that is intact, of this history, and continued by the log', async () => {
   const [good, other] = [await closedStore(), await closedStore()]
   const [dir, dataDir] = [tempDir('backups'), tempDir('hub')]
   const put = (from: string, day: number) => {
@@ -69,7 +69,7 @@ test('of a directory the newest backup is taken that is whole, of this history, 
   state.close()
 })
 
-describeWithEtcd('hubs of a log that begins further on than their store', () => {
+describeWithEtcd('hubs whose store ends before the log begins', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1)
@@ -81,7 +81,7 @@ describeWithEtcd('hubs of a log that begins further on than their store', () => 
   const texts = async (hub: TestHub, token: string) =>
     (await hub.client(token).call(api.readInbox)).messages.map(({ body }) => body)
 
-  test('take a snapshot of another by themselves, new ones, absent ones and those that have lost their store', async () => {
+  test('fetch a snapshot from another hub automatically: new hubs, absent ones and those that lost their store', async () => {
     const journal = { endpoints: cluster.endpoints, name: 'taken' }
     const single = await startHub()
     const [ana, ben] = [await single.join('ana'), await single.join('ben')]

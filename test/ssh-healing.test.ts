@@ -25,7 +25,7 @@ async function settled(laptop: Laptop): Promise<void> {
   await until('one ssh', () => laptop.ssh.length === 1, silenceMs)
 }
 
-test('sshd killed while 50 sends run, and away for a while: nothing is lost, nothing comes twice, all in order', async context => {
+test('sshd is killed during 50 sends and stays down for a while: nothing is lost or repeated, and the order is kept', async context => {
   const { hub, sshd, laptop } = await startLaptop(context)
   const chas = await hub.join('chasclaude')
   const session = await laptop.mcp()
@@ -45,7 +45,7 @@ test('sshd killed while 50 sends run, and away for a while: nothing is lost, not
   await settled(laptop)
 })
 
-test('a peer that is frozen longer than the keepalive: offline, then online again, and a stream that goes on without a gap', async context => {
+test('a peer that is frozen longer than the keepalive is offline, then online again, and its stream continues without a gap', async context => {
   const { hub, sshd, laptop } = await startLaptop(context)
   const chas = await hub.join('chasclaude')
   const sent: string[] = []
@@ -72,7 +72,7 @@ test('a peer that is frozen longer than the keepalive: offline, then online agai
   await settled(laptop)
 })
 
-test('what was stopped is online again at once when it goes on; if its connection died meanwhile, over another', async context => {
+test('a suspended session is online at once when it resumes, over a new connection if the old one is dead', async context => {
   const { hub, sshd, laptop } = await startLaptop(context)
   const server = await makeLaptop(hub, sshd, 'serclaude')
   const [onLaptop, onServer] = await Promise.all([laptop.mcp(), server.mcp()])

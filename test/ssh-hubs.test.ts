@@ -11,7 +11,7 @@ import { freePort, Sshd, startSshd } from './support/sshd.ts'
 import { tempDir } from './support/temp.ts'
 import { testIdentity } from './support/test-identity.ts'
 
-test('a machine goes to the hub of another host while ssh to its own leads nowhere', async context => {
+test('a machine uses the hub of another host while ssh to its own fails', async context => {
   const first = await startSshd(context)
   const second = new Sshd(tempDir('second-sshd'), { port: await freePort() })
   onTestFinished(() => second.kill())

@@ -30,7 +30,7 @@ async function newLaptop(context: TestContext) {
   return { hub, sshd, laptop, at, line: `${command} -s -- --no-claude --bin ${laptop.bin}` }
 }
 
-test('the line of an invite joins a laptop that has only Node and ssh, whatever the far side prints at a login', async context => {
+test('the line of an invitation joins a laptop that has only Node and ssh, whatever the remote host prints at login', async context => {
   const { hub, sshd, laptop, at, line } = await newLaptop(context)
   sshd.authorize('command="echo : Welcome to ovh5; eval \\"$SSH_ORIGINAL_COMMAND\\""')
   expect(line).toMatch(
@@ -59,7 +59,7 @@ test('the line of an invite joins a laptop that has only Node and ssh, whatever 
   expect(await laptop.run('inbox')).toMatchObject({ code: 0, stderr: '', stdout: 'No unread messages.\n' })
 })
 
-test('what stands in the way of the forward is told before the code is spent, and the same line works when it is mended', async context => {
+test('an obstacle to the forward is reported before the code is used, and the same line works after its removal', async context => {
   const { sshd, laptop, line } = await newLaptop(context)
   sshd.authorize(restricted(1))
   const refused = await laptop.sh(line)
@@ -74,7 +74,7 @@ test('what stands in the way of the forward is told before the code is spent, an
   expect(await laptop.sh(line)).toMatchObject({ code: 0 })
 })
 
-test('a join script is made for no host that ssh could take for something else', async () => {
+test('a join script is not made for a host name that ssh could misinterpret', async () => {
   const hub = await hubAlone()
   const code = await new Newcomer(hub).invite()
   const ask = async (via: string) =>
@@ -85,7 +85,7 @@ test('a join script is made for no host that ssh could take for something else',
   )
 })
 
-test('from ssh back to HTTP: joining again at an address takes the ssh host away', async context => {
+test('joining again at an address removes the ssh host', async context => {
   const { hub, laptop, line } = await newLaptop(context)
   expect(await laptop.sh(line)).toMatchObject({ code: 0 })
   const file = join(laptop.home, 'config.json')

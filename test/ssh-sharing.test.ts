@@ -12,7 +12,7 @@ import { until } from './support/until.ts'
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 180_000 })
 
-test('sessions and commands that start at once share one connection, whatever the user has set up for ssh', async context => {
+test("sessions and commands that start at once share one connection, whatever the user's ssh configuration says", async context => {
   const { hub, sshd, laptop } = await startLaptop(context)
   // One that cannot be had: that port is taken.
   sshd.configureClient('ExitOnForwardFailure yes')
@@ -37,7 +37,7 @@ test('sessions and commands that start at once share one connection, whatever th
   expect(messages).toHaveLength(5)
 })
 
-test('it outlives whoever started it, and ends by itself when nobody is left, also after kill -9', async context => {
+test('it outlives the process that started it, and ends when it is no longer used, even after kill -9', async context => {
   const { sshd, laptop } = await startLaptop(context, { sshIdleS: 5 })
   const first = await laptop.mcp()
   await until('the connection of the first', () => sshd.logins === 1)
@@ -55,7 +55,7 @@ test('it outlives whoever started it, and ends by itself when nobody is left, al
   expect(sshd.logins).toBe(1)
 })
 
-test('commands one after the other share it, and ssh killed with -9 is replaced by the next', async context => {
+test('successive commands share it, and a killed ssh is replaced by the next one', async context => {
   const { sshd, laptop } = await startLaptop(context, { sshIdleS: 20 })
   for (let time = 0; time < 3; time++) expect(await laptop.run('inbox')).toMatchObject({ code: 0, stderr: '' })
   expect(sshd.logins).toBe(1)
@@ -64,7 +64,7 @@ test('commands one after the other share it, and ssh killed with -9 is replaced 
   expect([laptop.ssh.length, sshd.logins]).toEqual([1, 2])
 })
 
-test('a session replaces an ssh that was killed at once, without being asked anything', async context => {
+test('a session replaces a killed ssh at once', async context => {
   const { sshd, laptop } = await startLaptop(context)
   const session = await laptop.mcp()
   expect((await session.call('inbox')).isError).toBe(false)
@@ -76,7 +76,7 @@ test('a session replaces an ssh that was killed at once, without being asked any
   expect([laptop.ssh.length, sshd.logins]).toEqual([1, 2])
 })
 
-test('whoever is killed while ssh waits to be let in leaves nothing behind the next start', async context => {
+test('a process killed while ssh logs in leaves nothing that hinders the next start', async context => {
   const { sshd, laptop } = await startLaptop(context)
   // Who stands in no file is asked for over there, without end.
   const asked = join(sshd.dir, 'asked')

@@ -62,7 +62,7 @@ describe('through a real sshd', () => {
     },
   })
 
-  test('a directory whose name ssh would expand is taken as it is', async () => {
+  test('a directory whose name contains ssh tokens is used literally', async () => {
     const options = { ...place(new URL('http://localhost:1')), dir: join(dir, 'a %h:$HOME b') }
     onTestFinished(() => endLink(sshFiles(options)))
     const transport = new SshTransport(options)

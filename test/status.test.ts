@@ -15,7 +15,7 @@ import { until } from './support/until.ts'
 // Each starts several programs; a busy machine takes its time.
 vi.setConfig({ testTimeout: 180_000 })
 
-test('status shows the hub, the store, who is online and behind, and what waits longest, on one screen', async () => {
+test('status shows the hub, the store, online members, old clients, and the oldest unread messages, on one screen', async () => {
   // It says when its process was started.
   const hub = await startHub({ cold: true })
   const status = (...options: string[]) => run(['status', '--data', hub.dataDir, ...options])
@@ -62,7 +62,7 @@ test('status shows the hub, the store, who is online and behind, and what waits 
   expect(json.store.freeBytes).toBeGreaterThan(0)
 })
 
-test('the list of machines names the version of each client, and which are behind', async () => {
+test('the list of machines names the version of each client, and marks old ones', async () => {
   const { hub, sean, chas } = await twoMembers()
   await chas.client.call(api.heartbeat, { body: { session: 's1', client: 'claude-net/0.0.9' } })
   await (await hub.join('jaz')).client.call(api.heartbeat, { body: { session: 's1', client: `claude-net/${version}` } })
@@ -74,7 +74,7 @@ test('the list of machines names the version of each client, and which are behin
   expect(stdout).toMatch(new RegExp(`^jaz +machine +online +claude-net/${version.replaceAll('.', '\\.')}$`, 'm'))
 })
 
-test('without a hub, status says where it looked; without the right to look, whose right it is', async context => {
+test('without a hub, status shows where it looked; without permission, whose permission is needed', async context => {
   const nowhere = tempDir('nowhere')
   expect(await run(['status', '--data', nowhere])).toMatchObject({
     code: 1,
@@ -91,7 +91,7 @@ test('without a hub, status says where it looked; without the right to look, who
   expect([status, stderr]).toEqual([1, expect.stringContaining('run it with sudo')])
 })
 
-test('while the disk is full the hub is not ready and says why, reading goes on, and it is ready again by itself', async context => {
+test('while the disk is full the hub is not ready and says why, serves reads, and becomes ready again without a restart', async context => {
   if (process.getuid?.() !== 0) context.skip('only root can make a small disk')
   const disk = tempDir('disk')
   try {

@@ -9,7 +9,7 @@ import { newMessageId } from '../src/protocol/ids.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-test('a hub finds out by a backup that is not good, and a check at once, that its store is damaged, and takes no more', {
+test('after an invalid backup a hub checks its store at once, reports the damage, and accepts no more messages', {
   timeout: 120_000,
 }, async () => {
   const dataDir = tempDir('checks')

@@ -77,7 +77,7 @@ test.each(deeds)(
   },
 )
 
-test('a hub that nobody writes to finds out by itself, and does not start without what it had', async () => {
+test('an idle hub detects that its store was deleted, and does not start again without it', async () => {
   const { hub, file } = await start()
   rmSync(file('hub.db'))
   await until('it has ended', () => hub.log.includes('the hub stops'))

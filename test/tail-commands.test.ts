@@ -38,7 +38,7 @@ async function metrics(hub: Awaited<ReturnType<typeof startHub>>): Promise<Recor
   return Object.fromEntries(found.map(([, name, value]) => [name!, Number(value)]))
 }
 
-test('status and metrics say how far the tail is, and in words why it is not written', async () => {
+test('status and metrics show how far the tail reaches, and why it is not written', async () => {
   const logTo = join(tempDir('tails'), 'log')
   const { hub, send, written } = await followed(logTo)
   await written()
@@ -57,7 +57,7 @@ test('status and metrics say how far the tail is, and in words why it is not wri
   expect(hub.log).toContain('the tail of the backup cannot be written')
 })
 
-test('backup --verify, restore --to and the drill say what they found, applied and compared', async () => {
+test('backup --verify, restore --to and the drill report what they found, applied and compared', async () => {
   const logTo = join(tempDir('tails'), 'log')
   const { hub, ben, send, written } = await followed(logTo)
   await written()

@@ -43,7 +43,7 @@ function fill(disk: string): () => void {
   return () => rmSync(ballast)
 }
 
-test('a hub that is killed while it writes its tail has a good one up to there, and the next backup has all that follows', async () => {
+test('a hub killed while it writes its tail has a valid one up to there, and the next backup has everything after it', async () => {
   const random = seededRandom(printedSeed())
   const logTo = join(tempDir('tails'), 'log')
   const hub = await startHub({ config: { backup: { logTo } } })
@@ -83,7 +83,7 @@ test('a hub that is killed while it writes its tail has a good one up to there, 
   )
 })
 
-test('a full disk under the tail stops nothing and is told; once there is room the same file goes on', async context => {
+test('a full disk under the tail stops nothing and is reported; once there is room the same file is continued', async context => {
   const disk = smallDisk(context, '20m')
   const hub = await followedIn(join(disk, 'tails'))
   const free = fill(disk)
@@ -100,7 +100,7 @@ test('a full disk under the tail stops nothing and is told; once there is room t
   expect(restoredTo(hub.made[0]!, hub.logTo, { to: 'end' }).fingerprint).toBe(hub.fingerprint())
 })
 
-test('a disk that stays full until too much waits leaves a gap: there is no backup before there is room, and one then', async context => {
+test('a disk that stays full for too long leaves a gap: once there is room a backup is made, and not before', async context => {
   const disk = smallDisk(context, '40m')
   const hub = await followedIn(join(disk, 'tails'), { maxWaitingBytes: 50_000 })
   const free = fill(disk)
@@ -117,7 +117,7 @@ test('a disk that stays full until too much waits leaves a gap: there is no back
   expect(checkTail(findTail(hub.logTo, hub.made[0]!)!)).toMatchObject({ isEnded: false })
 })
 
-test('a disk that is taken away and comes back is noticed both times, and then has a backup with a tail again', async context => {
+test('a disk that is removed and returns is detected both times, and then gets a backup with a tail', async context => {
   const point = join(tempDir('point'), 'mnt')
   const disk = tempDir('disk')
   const attach = () => {

@@ -49,7 +49,7 @@ function send(by: number, to: string[], body = 'hello'): Command {
   return { type: 'message.send', id: newMessageId(), by, to, body }
 }
 
-test('restored to any of 50 places of a busy time, a backup and its tail are what the live hub then had', async () => {
+test('restored to any of 50 positions of a busy hour, a backup and its tail equal the live hub at that time', async () => {
   const random = seededRandom(printedSeed())
   const hub = new FollowedHub()
   const live = new Map<number, string>()
@@ -94,7 +94,7 @@ test('restored to any of 50 places of a busy time, a backup and its tail are wha
   }
 })
 
-test('a tail goes up to a time, all of it, or an entry; what lies elsewhere is refused and nothing is changed', async () => {
+test('a tail is applied up to a time, an entry or its end; a position outside is refused and nothing is changed', async () => {
   const hub = new FollowedHub()
   const backup = await membersInBackup(hub)
   const at: number[] = []
@@ -118,7 +118,7 @@ test('a tail goes up to a time, all of it, or an entry; what lies elsewhere is r
   expect(() => restoredTo(backup, tempDir('empty'), { to: 'end' })).toThrow('There is no tail')
 })
 
-test('a restored store has an epoch of its own, and the tail of before does not go on with it', async () => {
+test('a restored store has a new epoch, and the earlier tail is not continued by it', async () => {
   const hub = new FollowedHub()
   await members(hub)
   await hub.followed()
@@ -136,7 +136,7 @@ test('a restored store has an epoch of its own, and the tail of before does not 
   expect(hub.tailFiles).toHaveLength(2)
 })
 
-test('a tail is for its owner alone, lies behind the commits, and goes when its backup does', async () => {
+test('a tail is accessible only to its owner, follows the commits, and is deleted with its backup', async () => {
   const hub = new FollowedHub()
   const backup = await membersInBackup(hub)
   const first = findTail(hub.logTo, backup)!
@@ -157,7 +157,7 @@ test('a tail is for its owner alone, lies behind the commits, and goes when its 
   )
 })
 
-test('what stands before a damaged entry can be used; a clean end is gone on from, and one with a gap only with a new backup', async () => {
+test('the part before a damaged entry is usable; a tail with a clean end is continued, and one with a gap requires a new backup', async () => {
   const hub = new FollowedHub()
   const backup = await membersInBackup(hub)
   for (const body of ['one', 'two']) await hub.do(send(1, ['ben'], body))
@@ -185,7 +185,7 @@ test('what stands before a damaged entry can be used; a clean end is gone on fro
   expect(findTail(hub.logTo, hub.made[2]!)).not.toBe(file)
 })
 
-test('a disk that takes no tail stops nothing and is told; once it takes one there is a new backup with a tail', async () => {
+test('a disk that cannot store a tail stops nothing and is reported; once it can, there is a new backup with a tail', async () => {
   const dir = join(tempDir('no-disk'), 'tails')
   // A file where the directory should be.
   writeFileSync(dir, '')
@@ -208,7 +208,7 @@ test('a disk that takes no tail stops nothing and is told; once it takes one the
   expect(to.fingerprint).toBe(hub.fingerprint())
 })
 
-test('a tail that is half as large as it may get is followed by another backup', async () => {
+test('a tail of half its maximum size is followed by another backup', async () => {
   const hub = new FollowedHub({ maxBytes: 20_000 })
   await members(hub)
   await hub.followed()
@@ -271,7 +271,7 @@ test.for([
   },
 )
 
-test('the chain of outcomes is in the report of a backup and in its tail, and a tail whose results differ is found', async () => {
+test('the chain of outcomes is in the report of a backup and in its tail, and a tail with different results is detected', async () => {
   const hub = new FollowedHub()
   await members(hub)
   await hub.followed()
@@ -299,7 +299,7 @@ test('the chain of outcomes is in the report of a backup and in its tail, and a 
   expect(() => drill(first.file, { to: 'end', log: hub.logTo })).toThrow('its entries had other results')
 })
 
-test('a tail with an entry that only a newer program knows is restored up to there, and says what to do', async () => {
+test('a tail with an entry of a newer program is restored up to there, with an explanation', async () => {
   const hub = new FollowedHub()
   await members(hub)
   await hub.followed()
@@ -320,7 +320,7 @@ test('a tail with an entry that only a newer program knows is restored up to the
   expect(restoredTo(backup, hub.logTo, { to: { seq: scan.seq } })).toMatchObject({ seq: scan.seq })
 })
 
-test('a command that threw is in the tail, and is passed over when that is applied', async () => {
+test('a command that threw is in the tail, and is skipped when the tail is applied', async () => {
   const hub = new FollowedHub()
   await members(hub)
   await hub.followed()

@@ -10,7 +10,7 @@ import { chas, group, inboxOf, said, startTelegramHub } from './support/telegram
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-test('a user name is pinned once, with the admin’s word for the very user who was seen', async () => {
+test('a user name is pinned once, after the admin has confirmed the user who was seen', async () => {
   const { hub, telegram } = await startTelegramHub({
     humans: { chas: { username: 'ChasWatkins' }, sean: { username: 'kristofer_sean' } },
   })
@@ -67,7 +67,7 @@ test('a user name is pinned once, with the admin’s word for the very user who 
   expect((await ovh5.client.call(api.readInbox)).unread).toBe(2)
 })
 
-test('check goes through every link and says how to mend what fails', async () => {
+test('check tests every link and explains how to fix failures', async () => {
   const { hub, telegram } = await startTelegramHub()
   const check = () => run(['telegram', 'check', '--data', hub.dataDir])
   expect(await check()).toMatchObject({ code: 0, stdout: expect.stringContaining("omelasai'") })
@@ -83,7 +83,7 @@ test('check goes through every link and says how to mend what fails', async () =
   expect(json.checks[0]).toMatchObject({ link: 'token', state: 'failed' })
 })
 
-test('without Telegram in hub.json the commands say how to set it up, and the bridge is not loaded', async () => {
+test('without Telegram in hub.json the commands explain how to set it up, and the bridge is not loaded', async () => {
   const hub = new TestHub({})
   await hub.start()
   try {
@@ -102,7 +102,7 @@ test('without Telegram in hub.json the commands say how to set it up, and the br
   }
 })
 
-test('the example configuration is read as it stands, and its people become members', async () => {
+test('the example configuration is valid, and its people become members', async () => {
   const { telegram } = readHubConfig({ config: 'examples/hub.telegram.json' })
   expect([...telegram!.humans.keys()]).toEqual(['chas', 'sean', 'jaz'])
   const { telegram: settings } = JSON.parse(readFileSync('examples/hub.telegram.json', 'utf8'))
@@ -135,7 +135,7 @@ test.for([
   await expect(hub.start()).rejects.toThrow(says)
 })
 
-test('the demo writes to a person where a bot is configured, and says how to configure one where not', async context => {
+test('the demo writes to a human if a bot is configured, and otherwise explains how to configure one', async context => {
   if (Number.parseInt(process.versions.node, 10) < 24) context.skip('the demo runs a hub, which needs Node 24')
   const telegram = await startTelegram()
   telegram.chats.set(group, { type: 'group' })

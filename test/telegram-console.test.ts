@@ -6,7 +6,7 @@ import { login } from './support/console-session.ts'
 import { group, sean, startTelegramHub } from './support/telegram-hub.ts'
 import { until } from './support/until.ts'
 
-test('/console gives a person their link in a private chat, where hub.json says at which address the browser finds the hub', async () => {
+test('/console sends a human their link in a private chat, if hub.json has the address of the hub for browsers', async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs: 100 } })
   const answerTo = async (chat: number, text: string) => {
     const message = telegram.write(chat, sean, text)

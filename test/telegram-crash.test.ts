@@ -14,7 +14,7 @@ const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)
 /** Calls of Telegram around which the hub is killed: when one comes, or a moment after. */
 const moments = ['getUpdates', 'sendMessage', 'setMessageReaction', undefined] as const
 
-test('T09 a hub killed around getUpdates, commit and ack neither loses nor doubles what people write, nor loses what they are told', {
+test('T09 a hub killed around getUpdates, commit and ack neither loses nor duplicates messages in either direction', {
   timeout: Math.max(180_000, rounds * 10_000),
 }, async () => {
   const random = seededRandom(printedSeed())

@@ -38,7 +38,7 @@ async function startInProcess() {
   return { hub, telegram, bridge }
 }
 
-test('a text that the disk has damaged is not shown to people as if it were what was sent', async () => {
+test('a text damaged by the disk is not shown as if it were the original', async () => {
   const { hub, telegram, bridge } = await startInProcess()
   const by = memberByName(hub.state.db, 'seanclaude')!.id
   const { seq } = await hub.submit({

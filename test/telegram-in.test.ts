@@ -41,7 +41,7 @@ const answerTo = ({ telegram }: TelegramHub, message: number) =>
 const auditOf = async ({ hub }: TelegramHub, action = 'telegram') =>
   (await hub.client(hub.adminToken).call(api.listAudit, { query: { action } })).lines
 
-test('T10 an update that comes again, late, or under a number that began anew is one message', async () => {
+test('T10 an update that is repeated, late, or numbered anew is one message', async () => {
   const all = await startTelegramHub()
   const { hub, telegram } = all
   const ovh5 = await hub.join('ovh5')
@@ -103,7 +103,7 @@ test('T11 while the disk is full nothing is confirmed to Telegram; it is deliver
   expect(bridge.status().trouble).toBe(null)
 })
 
-test('T12 only the people of hub.json are heard, by their numeric ids; nobody else is answered, and all are noted', async () => {
+test('T12 only the people of hub.json are accepted, by their numeric ids; others get no response and are recorded', async () => {
   const all = await startTelegramHub({ humans: { ...humans, jaz: { username: 'jazimperial' } } })
   const { hub, telegram } = all
   const ovh5 = await hub.join('ovh5')
@@ -158,7 +158,7 @@ test('T12 only the people of hub.json are heard, by their numeric ids; nobody el
   expect(lines.filter(({ address }) => address === 'telegram:999').length).toBeGreaterThan(10)
 })
 
-test('T13 a reply goes to who wrote what it answers, or there is a clear question', async () => {
+test('T13 a reply goes to the sender of the message that it answers, or the bot asks a clear question', async () => {
   const all = await startTelegramHub()
   const { hub, telegram } = all
   const [ovh5, serclaude] = [await hub.join('ovh5'), await hub.join('serclaude')]
@@ -201,7 +201,7 @@ test('T13 a reply goes to who wrote what it answers, or there is a clear questio
   expect(signsOf(all, talk)).toEqual([])
 })
 
-test('T14 commands are taken as people type them; what is not understood sends nothing and says how it is written', async () => {
+test('T14 commands are accepted in the forms people type; one that is not understood sends nothing and gets its usage', async () => {
   const all = await startTelegramHub({ timing: { windowMs: 100 } })
   const { hub, telegram } = all
   const ovh5 = await hub.join('ovh5')
@@ -232,7 +232,7 @@ test('T14 commands are taken as people type them; what is not understood sends n
   expect((await answerTo(all, telegram.write(sean.id, sean, 'hello?'))).text).toMatch(/^Reply to a message of mine/)
 })
 
-test('T14 every overview answers', async () => {
+test('T14 every overview command responds', async () => {
   const all = await startTelegramHub({ timing: { windowMs: 100 } })
   const { hub, telegram } = all
   await hub.join('seanclaude', 'machine', 'sean')
@@ -261,7 +261,7 @@ test('T14 every overview answers', async () => {
   )
 })
 
-test('T15 a button works once, for whom it was made, as it was made', async () => {
+test('T15 a button works once, for its addressee, with its original effect', async () => {
   const all = await startTelegramHub()
   const { hub, telegram } = all
   const [ovh5, ovh6] = [await hub.join('ovh5'), await hub.join('ovh6')]
@@ -286,7 +286,7 @@ test('T15 a button works once, for whom it was made, as it was made', async () =
   expect((await ovh6.client.call(api.readInbox)).unread).toBe(1)
 })
 
-test('T22 what a person writes is a message and nothing more, whatever it says', async () => {
+test("T22 a human's text is only a message, whatever it contains", async () => {
   const all = await startTelegramHub()
   const { hub, telegram } = all
   const machine = await startMachine(hub, 'seanclaude', 'sean')
@@ -312,7 +312,7 @@ test('T22 what a person writes is a message and nothing more, whatever it says',
   await until('its answer', () => telegram.sent.some(({ text }) => text.startsWith('There is no /revoke.')))
 })
 
-test('an edit within ten minutes goes out as a correction, once; an edit of anything else does not', async () => {
+test('an edit within ten minutes is sent as a correction, once; any other edit is not', async () => {
   const all = await startTelegramHub()
   const { hub, telegram } = all
   const ovh5 = await hub.join('ovh5')
@@ -328,7 +328,7 @@ test('an edit within ten minutes goes out as a correction, once; an edit of anyt
   expect(await inboxOf(ovh5, 3)).toHaveLength(3)
 })
 
-test('nobody can bind the id of what a person will write, and an id that others have is never shown as stored', async () => {
+test("no member can claim the id of a human's next message, and an id of others is never shown as stored", async () => {
   const all = await startTelegramHub()
   const { hub, telegram } = all
   const [eve, ovh5] = [await hub.join('eve'), await hub.join('ovh5')]
@@ -344,7 +344,7 @@ test('nobody can bind the id of what a person will write, and an id that others 
   await until('its sign', () => signsOf(all, next).includes('👀'))
 })
 
-test('what an older hub wrote down and did not note as handled keeps its id; where that belongs to another, the person is told', async () => {
+test('an update that an older hub stored but did not process keeps its id; if another message has that id, the human is notified', async () => {
   const made = openHub({ dataDir: tempDir('older'), onBug: () => {}, onStorageError: () => {} })
   await using hub = made
   const db = hub.state.db

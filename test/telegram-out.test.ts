@@ -11,7 +11,7 @@ import { until } from './support/until.ts'
 /** The text of a message without the line above it. */
 const textOf = ({ text }: { text: string }) => text.slice(text.indexOf('\n') + 1)
 
-test('a message to a human reaches the group with a mention, and a reply to it lands in the inbox of who sent it', async () => {
+test("a message to a human reaches the group with a mention, and a reply to it reaches its sender's inbox", async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   const sent = await ovh5.client.call(api.sendMessage, { body: { to: 'sean', body: 'The build is red.' } })
@@ -40,7 +40,7 @@ test('a message to a human reaches the group with a mention, and a reply to it l
   })
 })
 
-test('one message for several people of the group is said once, and acked for each', async () => {
+test('one message for several people of the group is posted once, and acked for each', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   await tell(ovh5, ['sean', 'jaz'], 'Lunch?')
@@ -50,7 +50,7 @@ test('one message for several people of the group is said once, and acked for ea
   expect(telegram.sent).toHaveLength(1)
 })
 
-test('who asked for a private chat gets their mail there, with /here', async () => {
+test('with /here in a private chat a human gets their messages there', async () => {
   const { hub, telegram } = await startTelegramHub({ humans: { ...humans, chas: { id: chas.id, private: true } } })
   const ovh5 = await hub.join('ovh5')
   await tell(ovh5, 'chas', 'for you alone')
@@ -74,7 +74,7 @@ test('who asked for a private chat gets their mail there, with /here', async () 
   expect((await said(telegram, group, 3)).map(({ text }) => text).join('\n')).toContain('a secret')
 })
 
-test('T01 texts of any length and script arrive whole, in parts that Telegram takes', async () => {
+test('T01 texts of any length and script arrive completely, in parts that Telegram accepts', async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs: 100 } })
   const ovh5 = await hub.join('ovh5')
   const words = 'Größe, 構建失敗了。 Done!\n'
@@ -110,7 +110,7 @@ test('T01 texts of any length and script arrive whole, in parts that Telegram ta
   expect(file.text).toContain('more characters')
 })
 
-test('T02 what looks like formatting in a text is shown as it was written; every tag is ours', async () => {
+test('T02 formatting characters in a text are shown literally; every tag is ours', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   const body =
@@ -122,7 +122,7 @@ test('T02 what looks like formatting in a text is shown as it was written; every
   expect(shown!.entities.at(-1)!.text).toBe(body)
 })
 
-test('T03 a flood goes as digests, in order, within what a group takes, and nothing of it is lost', async () => {
+test('T03 a flood is sent as digests, in order, within the rate of a group, and nothing is lost', async () => {
   const windowMs = 2_000
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs } })
   const ovh5 = await hub.join('ovh5')
@@ -136,7 +136,7 @@ test('T03 a flood goes as digests, in order, within what a group takes, and noth
   expectPace(telegram.said(group), windowMs)
 })
 
-test('T03 one after the other, more than a group takes wait for their turn', async () => {
+test('T03 messages sent one after the other above the rate of a group wait for their turn', async () => {
   const windowMs = 5_000
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs } })
   const ovh5 = await hub.join('ovh5')
@@ -150,7 +150,7 @@ test('T03 one after the other, more than a group takes wait for their turn', asy
   expectPace(telegram.said(group), windowMs)
 })
 
-test('T04 who is told to wait waits, and only there; commands are answered after it', async () => {
+test('T04 a chat that Telegram limits waits, and only that chat; commands are answered afterwards', async () => {
   const { hub, telegram } = await startTelegramHub({ humans: { ...humans, chas: { id: chas.id, private: true } } })
   const ovh5 = await hub.join('ovh5')
   telegram.spoil('sendMessage', tooMany(1), { chat: group })
@@ -177,7 +177,7 @@ test('T04 who is told to wait waits, and only there; commands are answered after
 })
 
 for (const fault of ['lose', 'swallow'] as const) {
-  test(`T05 an answer that is lost (${fault}) costs a repetition with the same number, and nothing else`, async () => {
+  test(`T05 a response that is lost (${fault}) causes one repetition with the same number, and nothing else`, async () => {
     const { hub, telegram } = await startTelegramHub({ timing: { requestMs: 500 } })
     const ovh5 = await hub.join('ovh5')
     telegram.spoil('sendMessage', fault)
@@ -192,7 +192,7 @@ for (const fault of ['lose', 'swallow'] as const) {
   })
 }
 
-test('T06 what Telegram refuses holds up nothing: formatting is left out, dead letters are named, a closed group opens again', async () => {
+test('T06 a refusal by Telegram blocks nothing: formatting is dropped, dead letters are named, a closed group reopens', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   telegram.spoil('sendMessage', { code: 400, description: "Bad Request: can't parse entities: unexpected end tag" })
@@ -225,7 +225,7 @@ test('T06 what Telegram refuses holds up nothing: formatting is left out, dead l
   }
 })
 
-test('T06 a token that is refused ends all asking; the hub goes on, and a new token is taken up without a restart', async () => {
+test('T06 a rejected token ends all polling; the hub continues, and a new token is used without a restart', async () => {
   const { hub, telegram, tokenFile } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   telegram.isRevoked = true
@@ -242,7 +242,7 @@ test('T06 a token that is refused ends all asking; the hub goes on, and a new to
   expect((await said(telegram, group, 1))[0]!.text).toContain('it waits')
 })
 
-test('T20 what hides or acts is made visible, and what looks like a credential is withheld', async () => {
+test('T20 hidden and active characters are made visible, and credentials are withheld', async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs: 100 } })
   const ovh5 = await hub.join('ovh5')
   for (const hostile of Object.values(hostileBodies)) {
@@ -264,7 +264,7 @@ test('T20 what hides or acts is made visible, and what looks like a credential i
   )
 })
 
-test('T21 after hours without Telegram thousands of messages are said, in order, in a few files', {
+test('T21 after hours without Telegram thousands of messages are sent in order, in a few files', {
   timeout: 180_000,
 }, async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs: 200 } })

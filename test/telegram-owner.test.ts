@@ -76,7 +76,7 @@ test('/follow says when: at once, never, after a while; only a machine’s owner
   expect(telegram.sent.some(({ text }) => text.includes('silence'))).toBe(false)
 })
 
-test('T16 in quiet hours only what is urgent comes, three an hour of one sender; the rest when they are over', async () => {
+test('T16 in quiet hours only urgent messages arrive, three an hour from one sender; the rest follow afterwards', async () => {
   const always = { quiet: ['00:00', '23:59'], timezone: 'Pacific/Kiritimati' }
   const { hub, telegram } = await startTelegramHub({ humans: { ...humans, sean: { id: sean.id, ...always } } })
   const now = new Intl.DateTimeFormat('en-GB', {
@@ -147,7 +147,7 @@ test('a loop of two machines that the hub stops, its owner hears of at once and 
   expect((await said(telegram, group, 3))[2]!.text).toContain('after')
 })
 
-test('a hub that was down says so when it is back, once', async () => {
+test('a hub that was down reports it once when it is back', async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { downMs: 600_000 } })
   await hub.stop('SIGKILL')
   const alive = join(hub.dataDir, 'telegram.alive')

@@ -7,7 +7,7 @@ import { until } from './support/until.ts'
 // Starts several programs.
 vi.setConfig({ testTimeout: 180_000 })
 
-test('after a restore nobody is told again what the backup knows as told, and no update is heard twice', async () => {
+test('after a restore no human gets a notice again that the backup records, and no update is processed twice', async () => {
   const { hub, telegram } = await startTelegramHub({ followAfterS: 0 })
   const alpha = await hub.join('alpha')
   await hub.join('seanclaude', 'machine', 'sean')

@@ -9,7 +9,7 @@ import { until } from './support/until.ts'
 
 const supergroup = -1001234567890
 
-test('T07 a group that becomes a supergroup is followed, by whatever tells of it first, and only the own group', async () => {
+test("T07 a group that becomes a supergroup is followed, whichever call reports it first, and only the bridge's own group", async () => {
   for (const way of ['error', 'update', 'both'] as const) {
     const { hub, telegram } = await startTelegramHub()
     const ovh5 = await hub.join('ovh5')
@@ -50,7 +50,7 @@ test('T07 a group that becomes a supergroup is followed, by whatever tells of it
   }
 })
 
-test('T08 another poller in the way is waited for, told as a trouble, and forgotten when it is gone', async () => {
+test('T08 another poller is waited for, reported as trouble, and cleared when it is gone', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   const conflict = {
@@ -71,13 +71,13 @@ test('T08 another poller in the way is waited for, told as a trouble, and forgot
   await until('all is well', async () => (await admin.call(api.telegramStatus)).trouble === null)
 })
 
-test('T08 a second hub on the same data refuses to start, so that one asks Telegram', async () => {
+test('T08 a second hub on the same data refuses to start, so that only one polls Telegram', async () => {
   const { hub } = await startTelegramHub()
   const second = new TestHub({ dataDir: hub.dataDir })
   await expect(second.start()).rejects.toThrow(/ended/)
 })
 
-test('T17 a line that has gone dead is given up, and the next request takes another', async () => {
+test('T17 a dead connection is abandoned, and the next request uses another', async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { pollS: 1, requestMs: 500 } })
   const ovh5 = await hub.join('ovh5')
   telegram.spoil('getUpdates', 'hole')
@@ -91,7 +91,7 @@ test('T17 a line that has gone dead is given up, and the next request takes anot
   expect((await said(telegram, group, 1))[0]!.text).toContain('out')
 })
 
-test('T18 the token is nowhere but in its file and in the addresses of requests', async () => {
+test('T18 the token is only in its file and in the URLs of requests', async () => {
   const { hub, telegram } = await startTelegramHub({}, { logLevel: 'trace' }, { cold: true })
   const ovh5 = await hub.join('ovh5')
   for (const fault of [
@@ -130,7 +130,7 @@ test('T18 the token is nowhere but in its file and in the addresses of requests'
   expect([status, stdout]).toEqual([1, ''])
 })
 
-test('T19 where reactions are off a short reply says stored; privacy mode and rights are shown for what they are', async () => {
+test('T19 without reactions a short reply says stored; privacy mode and rights are reported', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   await ovh5.client.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
@@ -151,7 +151,7 @@ test('T19 where reactions are off a short reply says stored; privacy mode and ri
   expect(status.text).toContain('Privacy mode is off')
 })
 
-test('a hub without a token, or with one that is none, runs and says what to do', async () => {
+test('a hub without a token, or with an invalid one, runs and explains what to do', async () => {
   const hub = new TestHub({ config: { telegram: { tokenFile: '/nonexistent/telegram.token', chatId: group, humans } } })
   await hub.start()
   try {

@@ -24,7 +24,7 @@ const signsOf = ({ telegram }: TelegramHub, message: number) =>
 const answerTo = ({ telegram }: TelegramHub, message: number) =>
   until(`an answer to ${message}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))
 
-test('T13 lists, mentions anywhere, captions and forwards: each is passed on, or refused with a sign and words', async () => {
+test('T13 lists, mentions anywhere, captions and forwards are each passed on, or refused with a sign and an explanation', async () => {
   const all = await startTelegramHub({ timing: { windowMs: 100 } })
   const { hub, telegram } = all
   const [one, two] = [await hub.join('one'), await hub.join('two')]
@@ -78,7 +78,7 @@ test('T13 lists, mentions anywhere, captions and forwards: each is passed on, or
   expect((await inboxOf(two, 5))[4]!.body).toMatch(/^Correction of my message \S+:\nfirst$/)
 })
 
-test('T13 a reply to what /inbox shows answers that message; only an owner answers in the place of a machine', async () => {
+test('T13 a reply to a message shown by /inbox answers that message; only an owner answers on behalf of a machine', async () => {
   const all = await startTelegramHub({ timing: { windowMs: 100 }, followAfterS: null })
   const { hub, telegram } = all
   const ovh5 = await hub.join('ovh5')
@@ -120,7 +120,7 @@ test('a broadcast that several machines of one owner leave unread is told once, 
   expect(notices()).toHaveLength(2)
 })
 
-test('T06 an answer in a topic that was closed goes to the general chat, and the admin is told; code is code', async () => {
+test('T06 an answer in a closed topic goes to the general chat, and the admin is notified; code stays code', async () => {
   const all = await startTelegramHub({ timing: { windowMs: 100 } })
   const { hub, telegram } = all
   const ovh5 = await hub.join('ovh5')
@@ -138,7 +138,7 @@ test('T06 an answer in a topic that was closed goes to the general chat, and the
   expect(status.stdout).not.toContain('Telegram refuses')
 })
 
-test('a send to a person without Telegram says so and names their machine, here as everywhere', async () => {
+test('a send to a human without Telegram says so and names their machine, on every door', async () => {
   const { sean: _, ...others } = humans
   const all = await startTelegramHub({ humans: others, timing: { windowMs: 100 } })
   const { hub, telegram } = all
@@ -154,7 +154,7 @@ test('a send to a person without Telegram says so and names their machine, here 
   ])
 })
 
-test('check fails for a person whose private chat fails, and without Telegram it blames Telegram', async () => {
+test('check fails for a human whose private chat fails, and without Telegram it names Telegram', async () => {
   const privately = { ...humans, sean: { id: sean.id, private: true }, jaz: { id: jaz.id, private: true } }
   const { hub, telegram } = await startTelegramHub({ humans: privately, timing: { requestMs: 60_000 } })
   const check = () => run(['telegram', 'check', '--data', hub.dataDir])

@@ -17,7 +17,7 @@ const trust = { CURL_CA_BUNDLE: testAuthority, NODE_EXTRA_CA_CERTS: testAuthorit
 /** Only the proxy's clients may come from far away. */
 const config = { trustedProxies: ['127.0.0.1'] }
 
-test('through a proxy with TLS a machine joins by https, sends, reads and hears of mail', async () => {
+test('through a TLS proxy a machine joins by https, sends, reads and receives events', async () => {
   const hub = await startHub({ config })
   const [proxy, chas] = [await startTlsProxy(hub), await hub.join('chas')]
   const newcomer = new Newcomer(hub)
@@ -30,7 +30,7 @@ test('through a proxy with TLS a machine joins by https, sends, reads and hears 
   expect((await chas.client.call(api.readInbox)).messages).toMatchObject([{ from: 'sean', body: 'by https' }])
 })
 
-test("a session's server speaks https, and keeps what it sends while the proxy is not trusted", async () => {
+test('the server of a session uses https, and keeps its sends while the proxy is not trusted', async () => {
   const hub = await startHub({ config })
   const [proxy, sean] = [await startTlsProxy(hub), await startMachine(hub, 'sean')]
   await hub.join('chas')
@@ -50,7 +50,7 @@ test("a session's server speaks https, and keeps what it sends while the proxy i
   expect((await sean.run(['doctor'], { env: trust })).stdout).toContain('nothing waits')
 })
 
-test('an https address at which plain HTTP is spoken is told as that', async () => {
+test('an https address with plain HTTP behind it is reported as such', async () => {
   const plain = createServer((_request, response) => response.end()).listen(0, '127.0.0.1')
   onTestFinished(() => void plain.close())
   await once(plain, 'listening')

@@ -18,7 +18,7 @@ const leftovers = ({ home }: TestMachine) => readdirSync(home).filter(name => na
 const nextFile = (machine: TestMachine, token: string) => join(machine.home, `token.next-${parseToken(token)!.id}`)
 const asks = (hub: TestHub, token: string) => raw(hub, { path: '/v1/inbox', token })
 
-test('a machine renews its token in good time, whatever cut it off; one that comes too late is told what to do', async context => {
+test('a machine renews its token in time, whatever interruptions occur; one that is too late is told what to do', async context => {
   const clock = passingClock(context)
   let day = 0
   const pass = (days: number) => {
@@ -102,7 +102,7 @@ test('a machine renews its token in good time, whatever cut it off; one that com
 
 const hub = sharedHub()
 
-test('members shows the age and the last use of tokens, also after the hub was started again', async () => {
+test('members shows the age and the last use of tokens, even after a restart of the hub', async () => {
   const ana = await hub.join('ana')
   const idle = await hub.join('idle')
   await ana.client.call(api.readInbox)
@@ -122,7 +122,7 @@ test('members shows the age and the last use of tokens, also after the hub was s
   expect((await tokens('ana'))[0]!.lastUsedAt).toBe(used)
 })
 
-test('a hub that was restored to a time before a renewal takes the machine’s new token all the same', async () => {
+test("a hub restored to a time before a renewal accepts the machine's new token", async () => {
   const machine = await startMachine(hub, 'restored')
   const [first, second] = [tokenOf(machine), mintToken('machine')]
   // As after a renewal of which the hub has forgotten.

@@ -24,7 +24,7 @@ const at = {
   laptop: '198.51.100.9',
 }
 
-test('a laptop that reaches only the sshd of ovh5, and a container at the bridge, write to each other', async context => {
+test('a laptop that reaches only the sshd of ovh5, and a container at the bridge, exchange messages', async context => {
   if (!findTool('curl')) context.skip('the join line needs curl, which is not installed here')
   const { hubHost, container, ovh5, laptop } = namespaces(context, [
     ['hubHost', at.bridge, 'container', at.container],

@@ -74,7 +74,7 @@ test('each sees the traffic that is theirs as it comes: an owner of their machin
       if (event in trafficSchemas) trafficSchemas[event as keyof typeof trafficSchemas].strict().parse(data)
 })
 
-test('a stream goes on where it was cut, and says so where the hub does not know any more what came', async () => {
+test('a stream continues where it was cut, and reports if the hub no longer has the events since then', async () => {
   const { hub, sean, seanclaude, chasclaude, send } = await org()
   const first = await open(hub, sean)
   await first.next('ready')
@@ -102,7 +102,7 @@ test('a stream goes on where it was cut, and says so where the hub does not know
   await expect(open(hub, sean, 'no cursor')).rejects.toThrow('400')
 })
 
-test('who loses a machine sees no more of it, who gets it sees it from then on, and both hear that members have changed', async () => {
+test('a former owner of a machine sees no more of its traffic, the new one does from then on, and both are told that members changed', async () => {
   const { hub, sean, ann, chasclaude, admin, send } = await org()
   const [ofSean, ofAnn] = [await open(hub, sean), await open(hub, ann)]
   await Promise.all([ofSean.next('ready'), ofAnn.next('ready')])
@@ -116,7 +116,7 @@ test('who loses a machine sees no more of it, who gets it sees it from then on, 
   await Promise.all([ofSean.next('members'), ofAnn.next('members')])
 })
 
-test("the hub's notices, later messages and expired ones are traffic too; a repeated send is not", async () => {
+test('notices of the hub, later messages and expired ones are traffic too; a repeated send is not', async () => {
   const { hub, chasclaude, seanclaude, admin, send } = await org()
   const stream = await open(hub, admin)
   await stream.next('ready')
@@ -134,7 +134,7 @@ test("the hub's notices, later messages and expired ones are traffic too; a repe
   void seanclaude
 })
 
-test('what is held for the user of a machine comes to the machine without its beginning, and whole to its owner', async () => {
+test('a message held for the user of a machine is sent to the machine without its beginning, and to its owner with it', async () => {
   const { hub, sean, seanclaude, chasclaude, send } = await org()
   await seanclaude.client.call(api.putPolicy, { body: { inbound: 'hold' } })
   const [ofMachine, ofOwner] = [await open(hub, seanclaude), await open(hub, sean)]
@@ -144,7 +144,7 @@ test('what is held for the user of a machine comes to the machine without its be
   expect((await ofOwner.next('traffic'))[0]).toMatchObject({ beginning: 'held' })
 })
 
-test('an admin is shown beginnings while hub.json lets it read, and the look is a line of the audit', async () => {
+test('an admin sees beginnings while hub.json allows it, and each look is audited', async () => {
   const { hub, admin, chasclaude, send } = await org()
   await hub.reload({ console: { adminReads: true } })
   try {

@@ -7,7 +7,7 @@ import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { until } from './support/until.ts'
 
-test('mail of which every wake was in vain is told at the next prompt, once', { timeout: 120_000 }, async () => {
+test('a message whose wakes all failed is announced at the next prompt, once', { timeout: 120_000 }, async () => {
   const hub = await startHub()
   const chas = await hub.join('chasclaude')
   const sean = await startMachine(hub, 'seanclaude')
@@ -27,7 +27,7 @@ test('mail of which every wake was in vain is told at the next prompt, once', { 
   for (const event of ['PostToolUse', 'Stop', 'UserPromptSubmit']) expect(await claude.hook(event)).toBe('')
 })
 
-test('a session that stirs and does not fetch keeps its turn for its next rung: no second session is woken meanwhile', {
+test('a session that reacts but does not fetch keeps its turn for its next rung: no second session is woken meanwhile', {
   timeout: 120_000,
 }, async () => {
   const hub = await startHub()

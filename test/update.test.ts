@@ -46,7 +46,7 @@ async function onMachine(machine: TestMachine, ...args: string[]): Promise<Ran> 
   return ranOf(child)
 }
 
-test("a machine that is behind takes the hub's client whole, and has a way back", async () => {
+test("an outdated machine installs the hub's client as a whole, and can go back", async () => {
   const { hub, sean, client } = await machineBehind()
   const [old, offered] = [readFileSync(client), readFileSync(program)]
   expect((await onMachine(sean, 'version')).stdout).toBe('0.0.9\n')
@@ -73,7 +73,7 @@ test("a machine that is behind takes the hub's client whole, and has a way back"
   expect(readFileSync(client)).toEqual(offered)
 })
 
-test('a hub that has proven nothing is asked for no program, on its own host its directory proves it', async () => {
+test('no program is requested from an unproven hub; on its own host the directory proves it', async () => {
   const { hub, sean, client } = await machineBehind()
   const before = readFileSync(client)
   let asked = 0
@@ -98,7 +98,7 @@ test('a hub that has proven nothing is asked for no program, on its own host its
   expect(readFileSync(client)).toEqual(readFileSync(program))
 })
 
-test('the hub says of its client what it is', async () => {
+test('the hub states version and hash of its client', async () => {
   const hub = await startHub()
   const file = readFileSync(program)
   expect((await raw(hub, { path: '/client/claude-net.json' })).json).toEqual({
@@ -141,7 +141,7 @@ test.for(['cut', 'other bytes', 'endless', 'not a program'] as const)(
   },
 )
 
-test('a hub that cannot hand out a client is told of as such', async () => {
+test('a hub that cannot serve a client is reported as such', async () => {
   const { sean } = await machineBehind()
   await playHub(sean, (_, answer) => {
     answer.writeHead(404, { 'content-type': 'application/json' })

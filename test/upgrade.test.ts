@@ -37,7 +37,7 @@ function start(dataDir: string) {
   return run(['hub', '--port', '0', '--host', '127.0.0.1', '--data', dataDir], { node: hubNode })
 }
 
-test('before an upgrade the store is copied as it was; a start without one copies nothing', async () => {
+test('before an upgrade the store is copied; a start without an upgrade copies nothing', async () => {
   const hub = await startHub({ dataDir: oldStore() })
   const [name, ...others] = backupsOf(hub.dataDir)
   expect(others).toEqual([])
@@ -53,7 +53,7 @@ test('before an upgrade the store is copied as it was; a start without one copie
   expect(checkBackup(upgraded).schema).toBe(newestSchema)
 })
 
-test('the last three of these backups stay', async () => {
+test('the last three of these backups are kept', async () => {
   const dataDir = oldStore()
   for (let n = 0; n < 4; n++) cpSync(old, join(dataDir, 'backups', `schema-1-2026-01-0${n + 1}T00-00-00.000Z.db`))
   const hub = await startHub({ dataDir })
@@ -65,7 +65,7 @@ test('the last three of these backups stay', async () => {
   ])
 })
 
-test('without room for the backup nothing is upgraded, and the sentence says what to do', async () => {
+test('without room for the backup nothing is upgraded, and the error says what to do', async () => {
   const dataDir = oldStore()
   // A file where the directory should be: as root, permissions would stop nobody.
   cpSync(old, join(dataDir, 'backups'))
@@ -77,7 +77,7 @@ test('without room for the backup nothing is upgraded, and the sentence says wha
   expect(checkBackup(join(dataDir, 'hub.db')).schema).toBe(1)
 })
 
-test('an older program refuses a newer store and names the backup to go back to, which it can restore', async () => {
+test('an older program refuses a newer store and names the backup to return to, which it can restore', async () => {
   const hub = await startHub({ dataDir: oldStore() })
   await hub.stop()
   const [name] = backupsOf(hub.dataDir)
@@ -104,7 +104,7 @@ test('a backup from a newer program is refused with a sentence', async () => {
   expect(verified).toMatchObject({ code: 1, stderr: expect.stringContaining('use the newer program') })
 })
 
-test('a hub killed at any point of an upgrade leaves the old schema or the new one, whole, and the next start goes on', async context => {
+test('a hub killed at any point of an upgrade leaves the old schema or the new one, and the next start continues', async context => {
   if (!hasStrace()) context.skip('strace is not here to kill it at a point')
   const dir = tempDir('upgrade')
   const shape = shapeOfBackup(old)

@@ -40,7 +40,7 @@ function codeOf<R extends Route>({ client }: TestMember, route: R, request: obje
   )
 }
 
-test('a person reads the mail of machines they own, and nobody else’s; once a machine is another’s, no more', async () => {
+test('a human reads the messages of machines that they own, and of no others; after a change of owner no longer', async () => {
   const { sean, jaz, ann, seanclaude, laptop, jazclaude, admin } = await org()
   const { id } = await send(jazclaude, 'seanclaude', 'the walrus question')
   await send(seanclaude, 'laptop', 'between two of sean')
@@ -77,7 +77,7 @@ test('a person reads the mail of machines they own, and nobody else’s; once a 
   expect(await one(ann)).toBe('ok')
 })
 
-test('an owner sees the receipts that their machine sees: all of what it sent, its own of what it was sent', async () => {
+test('an owner sees the receipts that their machine sees: all of its sends, and its own of what it received', async () => {
   const { sean, seanclaude, jazclaude } = await org()
   const asked = await send(jazclaude, ['seanclaude', 'laptop', 'ann'], 'all three')
   const told = await send(seanclaude, ['jazclaude', 'ann'], 'both')
@@ -94,7 +94,7 @@ test('an owner sees the receipts that their machine sees: all of what it sent, i
   expect([await one(asked.id), await one(told.id)]).toEqual([2, 2])
 })
 
-test('an admin sees the traffic of all without texts, and does not search them', async () => {
+test('an admin sees all traffic without texts, and cannot search them', async () => {
   const { admin, seanclaude, jazclaude, ann } = await org()
   const { id } = await send(jazclaude, 'seanclaude', 'secret wörds')
   await send(ann, 'jazclaude', 'another')
@@ -120,7 +120,7 @@ test('an admin sees the traffic of all without texts, and does not search them',
   expect(message).not.toHaveProperty('withheld')
 })
 
-test('a person answers in the place of a machine they own; nobody answers for another’s', async () => {
+test('a human answers on behalf of a machine that they own, and of no other', async () => {
   const { sean, jaz, seanclaude, laptop, jazclaude, hub } = await org()
   const { id } = await send(jazclaude, 'seanclaude', 'May I?', { intent: 'request' })
   const answer = (by: TestMember, more: object) =>
@@ -140,7 +140,7 @@ test('a person answers in the place of a machine they own; nobody answers for an
   expect(await answer(sean, { answersFor: 'seanclaude' })).toBe('forbidden')
 })
 
-test('conversations: a person sees those of their machines too, an admin those of all without texts, others their own', async () => {
+test('conversations: a human sees those of their machines too, an admin all without texts, others their own', async () => {
   const { sean, ann, seanclaude, laptop, jazclaude, admin } = await org()
   await send(jazclaude, 'seanclaude', 'the walrus question')
   await send(seanclaude, 'laptop', 'between two of sean')
@@ -184,7 +184,7 @@ test('conversations: a person sees those of their machines too, an admin those o
   expect([...first.conversations, ...rest.conversations]).toEqual(await list(sean))
 })
 
-test('with=mail each sees what lies unread with theirs and which of their questions are open; an admin of all, without texts', async () => {
+test('with=mail each sees the unread messages and open questions of their members; an admin all, without texts', async () => {
   const { sean, ann, seanclaude, laptop, jazclaude, admin } = await org()
   const first = await send(jazclaude, 'seanclaude', 'walrus?')
   await send(seanclaude, ['jazclaude', 'ann'], 'penguin?', { intent: 'urgent' })
@@ -221,7 +221,7 @@ test('with=mail each sees what lies unread with theirs and which of their questi
   expect((await mail(jazclaude)).open).toEqual([])
 })
 
-test('charts count what the caller may see, and nobody is shown those of others', async () => {
+test('charts count only messages that the caller may see', async () => {
   const { sean, ann, jaz, seanclaude, laptop, jazclaude, admin } = await org()
   const sends = async ({ client }: TestMember, query = {}) =>
     (await client.call(api.charts, { query })).sends.reduce((sum, each) => sum + each, 0)
@@ -244,7 +244,7 @@ test('charts count what the caller may see, and nobody is shown those of others'
   expect(oldestUnreadS.at(-1)).not.toBe(null)
 })
 
-test('where hub.json lets an admin read, texts are shown and searched, and each look is a line of the audit', async () => {
+test('if hub.json lets an admin read, texts are shown and searched, and each look is audited', async () => {
   const { hub, admin, jazclaude, sean } = await org()
   const { id } = await send(jazclaude, 'seanclaude', 'the walrus question')
   const lines = async () => (await admin.client.call(api.listAudit, { query: { action: 'console.read' } })).lines

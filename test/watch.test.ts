@@ -12,7 +12,7 @@ import { until } from './support/until.ts'
 
 const hubAlone = emptiedHub()
 
-test('prints all that is unread, then what comes, and neither skips nor repeats when the hub restarts or crashes', async () => {
+test('prints all unread messages, then new ones, without gap or repetition when the hub restarts or crashes', async () => {
   const { hub, sean, chas } = await twoMembers(hubAlone)
   const sent: string[] = []
   const send = async () => {
@@ -48,7 +48,7 @@ test('prints all that is unread, then what comes, and neither skips nor repeats 
   expect(await watching.stop('SIGTERM')).toBe(0)
 })
 
-test('prints in words what comes, what became of what was sent, and who is there; Ctrl-C ends it', async () => {
+test('prints messages, receipts and presence in words; Ctrl-C ends it', async () => {
   const { hub, sean, chas } = await twoMembers(hubAlone)
   const incoming = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })
   const watching = watch(sean)
@@ -75,7 +75,7 @@ test('prints in words what comes, what became of what was sent, and who is there
   expect(hub.log).not.toContain('"level":50')
 })
 
-test('a receipt that comes while the line is cut is shown, also when nothing was shown before', async () => {
+test('a receipt that arrives while the connection is broken is shown, even if nothing was shown before', async () => {
   const { hub, sean, chas } = await twoMembers(hubAlone)
   const { id } = JSON.parse((await sean.run(['send', 'chasclaude', 'hello', '--json'])).stdout).answer
   const proxy = await startProxy(hub)

@@ -336,7 +336,7 @@ const worst: Record<RouteName, Worst | string> = {
 /** Tables that grow with what is sent: the main thread never reads one from end to end. */
 const growing = 'message|delivery|delivery_by_seq|unread|sent|received|answer'
 
-test.each(Object.keys(api) as RouteName[])('%s does no more than it may with the worst that it takes', async name => {
+test.each(Object.keys(api) as RouteName[])('%s stays within its bound for its costliest input', async name => {
   const entry = worst[name]
   if (typeof entry === 'string') return
   const [{ atOnce, bytes, status = 200 }, make] = entry
@@ -385,13 +385,13 @@ test.each(Object.keys(questions) as QuestionName[])('the question %s stays withi
   expect(work.work.atOnce).toBeLessThanOrEqual(most)
 })
 
-test('metrics are gathered once for all who ask without a token meanwhile', async () => {
+test('metrics are gathered once for all concurrent requests without a token', async () => {
   const ask = () => raw(hub, { path: '/metrics' })
   const { work } = await countWork(() => Promise.all(Array.from({ length: 20 }, ask)))
   expect(work.rows).toBeLessThan(10 * store.members)
 })
 
-test('an import of more names than the hub carries out in one go is refused, with how many those are', async () => {
+test('an import of more names than allowed at once is refused, with the number of names', async () => {
   const machines = Object.fromEntries(names('x', 0, 2500).map(name => [name, { aliases: [`y${name}`] }]))
   const body = { machines, groups: { one: [] } }
   const { status, text } = await raw(hub, { path: '/v1/admin/import', token: tokens.admin, body })
