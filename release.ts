@@ -1,6 +1,7 @@
 // Prepares a release from a clean checkout: version, notes, golden client, all checks, package, commit and tag. It publishes nothing.
 // `npm run release -- --help` shows its usage.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 
@@ -19,8 +20,12 @@ Example:
 /** Files that a release changes, besides its golden client. */
 const changed = ['package.json', 'package-lock.json', 'plugin/.claude-plugin/plugin.json', 'CHANGELOG.md']
 
-/** Throws a sentence for whoever runs the script. */
-function release(version: string, isDryRun: boolean): void {
+/** The command that is running, and the first signal that this program received. */
+let running: ChildProcess | undefined
+let interruptedBy: NodeJS.Signals | undefined
+
+/** Prepares the release. Throws an error with a message for the user of the script. */
+async function release(version: string, isDryRun: boolean): Promise<void> {
   const [tag, golden, file] = [`v${version}`, `test/golden/client-${version}.mjs.gz`, `claude-net-${version}.tgz`]
   const current = (readJson('package.json') as { version: string }).version
   const dirty = git('status', '--porcelain')
@@ -33,7 +38,7 @@ function release(version: string, isDryRun: boolean): void {
 
   let isDone = false
   try {
-    run('npm', 'version', version, '--no-git-tag-version', '--allow-same-version')
+    await run('npm', 'version', version, '--no-git-tag-version', '--allow-same-version')
     const plugin = 'plugin/.claude-plugin/plugin.json'
     writeFileSync(plugin, `${JSON.stringify({ ...readJson(plugin), version }, null, 2)}\n`)
     const today = new Date().toISOString().slice(0, 10)
@@ -41,11 +46,11 @@ function release(version: string, isDryRun: boolean): void {
       'CHANGELOG.md',
       readFileSync('CHANGELOG.md', 'utf8').replace(/^## Unreleased$/m, `## ${version} (${today})`),
     )
-    run('npm', 'run', 'build')
+    await run('npm', 'run', 'build')
     // The tests run it against this hub, as they run those of earlier releases.
     writeFileSync(golden, gzipSync(readFileSync('dist/claude-net.mjs'), { level: 9 }))
-    run('npm', 'run', 'check')
-    run('npm', 'pack')
+    await run('npm', 'run', 'check')
+    await run('npm', 'pack')
     const packed = JSON.parse(execFileSync('tar', ['-xzOf', file, 'package/package.json'], { encoding: 'utf8' }))
     if (packed.version !== version) throw new Error(`${file} has the version ${packed.version}.`)
     if (!isDryRun) {
@@ -69,7 +74,7 @@ function release(version: string, isDryRun: boolean): void {
   )
 }
 
-/** Returns what stands under "Unreleased". Throws if that is nothing. */
+/** Returns the notes under "Unreleased". Throws if there are none. */
 function notesOf(changelog: string): string {
   const notes = changelog.split(/^## /m).find(part => part.startsWith('Unreleased\n'))
   const text = notes?.slice('Unreleased\n'.length).trim()
@@ -89,14 +94,22 @@ function git(...args: string[]): string {
   return execFileSync('git', args, { encoding: 'utf8' }).trim()
 }
 
-function run(command: string, ...args: string[]): void {
+/** Runs a command in a process group of its own, so that a signal ends all of its processes. Throws if it fails or is interrupted. */
+async function run(command: string, ...args: string[]): Promise<void> {
   console.log(`$ ${command} ${args.join(' ')}`)
-  const { status } = spawnSync(command, args, { stdio: 'inherit' })
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed; the checkout is as it was.`)
+  running = spawn(command, args, { stdio: 'inherit', detached: true })
+  const [status] = await once(running, 'exit')
+  running = undefined
+  const failure = interruptedBy ? `was interrupted by ${interruptedBy}` : 'failed'
+  if (interruptedBy || status !== 0)
+    throw new Error(`${command} ${args.join(' ')} ${failure}; the checkout is as it was.`)
 }
 
-// Ctrl-C ends the command that runs, whose failure then puts the files back.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    interruptedBy ??= signal
+    if (running?.pid) process.kill(-running.pid, signal)
+  })
 
 const [version = '', ...flags] = process.argv.slice(2)
 try {
@@ -106,7 +119,7 @@ try {
   }
   if (!/^\d+\.\d+\.\d+$/.test(version) || flags.some(flag => flag !== '--dry-run'))
     throw new Error('usage: npm run release -- VERSION [--dry-run]')
-  release(version, flags.includes('--dry-run'))
+  await release(version, flags.includes('--dry-run'))
 } catch (error) {
   console.error(`release: ${(error as Error).message}`)
   process.exitCode = 1

@@ -84,7 +84,7 @@ describe('invite', () => {
     const first = await run(['invite', 'seanclaude', ...admin])
     expect([first.code, first.stderr]).toEqual([0, ''])
     expect(first.stdout).toMatch(
-      /^seanclaude is a member now: mail can wait for it\.\nRun this there within 10 minutes/,
+      /^seanclaude is a member now and can receive messages\.\nRun this on its machine within 10 minutes/,
     )
     const lines =
       /\n {2}printf '%s\\n' 'url="(https:\/\/[0-9.:]+)\/join\/([0-9A-Z-]+)"' 'noproxy="\*"' 'proto="=https"' 'insecure' 'pinnedpubkey="(\S+)"' \| curl -fsS -K - \| sh\n/
@@ -93,7 +93,7 @@ describe('invite', () => {
     expect([origin, hubKey]).toEqual([hub.tlsOrigin, hub.hubKey])
 
     const second = await run(['invite', 'seanclaude', ...admin])
-    expect(second.stdout).toMatch(/^seanclaude is a member already; its inbox stays, its old token dies/)
+    expect(second.stdout).toMatch(/^seanclaude is a member already; its inbox stays, and its old token ends/)
     expect(lines.exec(second.stdout)![2]).not.toBe(code)
     expect(await (await fetch(`${hub.url.origin}/join/${code}`)).text()).toContain(
       'This join code is unknown, used, or older',

@@ -8,7 +8,7 @@ import { bootSystem } from './support/booted-system.ts'
 import { tempDir } from './support/temp.ts'
 
 /** Documents whose commands are run one after the other on one system, as an admin would who reads them in this order. */
-const walkedThrough = ['docs/operations.md', 'docs/joining.md', 'docs/security.md']
+const walkedThrough = ['docs/operations.md', 'docs/backups.md', 'docs/joining.md', 'docs/security.md']
 
 /** The join code that the documents show; a real one takes its place. */
 const sampleCode = '7Q2M-XK4T-B0ZD-91FH'

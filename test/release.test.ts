@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -54,6 +55,9 @@ function startCheckout({ check = 'true' } = {}) {
       })
       return { status, said: stdout + stderr }
     },
+    start(...args: string[]) {
+      return spawn(hubNode, ['release.ts', ...args], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    },
   }
 }
 
@@ -91,6 +95,21 @@ test('a dry run, or a release whose checks fail, leaves the checkout unchanged',
     expect(checkout.git('tag')).toBe('')
     expect(checkout.has('claude-net-0.2.0.tgz')).toBe(false)
   }
+})
+
+test('a release that is interrupted ends the running command, and leaves the checkout as it was', async () => {
+  const checkout = startCheckout({ check: 'echo checking; sleep 600' })
+  const release = checkout.start('0.2.0')
+  let said = ''
+  for (const stream of [release.stdout, release.stderr])
+    stream.setEncoding('utf8').on('data', text => {
+      said += text
+      if (text.split('\n').includes('checking')) release.kill('SIGTERM')
+    })
+  const [status] = await once(release, 'close')
+  expect([status, said]).toEqual([1, expect.stringContaining('npm run check was interrupted by SIGTERM')])
+  expect(checkout.git('status', '--porcelain')).toBe('')
+  expect(checkout.git('tag')).toBe('')
 })
 
 test('a release is refused with uncommitted changes, without notes, and for an invalid, older or released version', () => {

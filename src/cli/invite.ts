@@ -43,9 +43,9 @@ export function inviteCommand(): Command {
     const answer = await client.call(api.invite, { body: { name, kind, owner: options.owner, from: options.from } })
     await printJoinLine(answer, options, { hub, address }, [
       answer.renewed
-        ? `${name} is a member already; its inbox stays, its old token dies when this is used.`
-        : `${name} is a member now: mail can wait for it.`,
-      'Run this there within 10 minutes, once:',
+        ? `${name} is a member already; its inbox stays, and its old token ends when this line is used.`
+        : `${name} is a member now and can receive messages.`,
+      'Run this on its machine within 10 minutes; it works once:',
     ])
     client.close()
   })

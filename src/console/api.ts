@@ -127,8 +127,8 @@ export async function reach(
     throw new HubError(
       {
         code: 'unavailable',
-        message: 'The hub does not answer.',
-        hint: 'It is asked again by itself. If it stays so, look whether the hub runs and whether this device still reaches it.',
+        message: 'The hub does not respond.',
+        hint: 'The page retries automatically. If that does not help, check whether the hub runs and whether this device can reach it.',
       },
       true,
     )

@@ -82,7 +82,7 @@ function LineTrouble() {
   return (
     <div class="trouble" role="alert">
       <Icon name="warning" />
-      <span>The hub does not answer. What you see here may be old; it is asked again by itself.</span>
+      <span>The hub does not respond. This page may be out of date; it retries automatically.</span>
       <button type="button" class="button" onClick={retryNow}>
         Try now
       </button>

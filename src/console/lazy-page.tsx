@@ -27,7 +27,7 @@ export function lazyPage(load: () => Promise<{ default: ComponentType<PageProps>
       return (
         <div class="state failed" role="alert">
           <p class="title">This page could not be loaded.</p>
-          <p class="hint">The hub does not answer, or it was updated since this page was opened.</p>
+          <p class="hint">The hub does not respond, or it was updated since this page was opened.</p>
           <Button onClick={() => location.reload()}>Load it again</Button>
         </div>
       )

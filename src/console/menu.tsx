@@ -31,7 +31,7 @@ export function Menu() {
       </button>
       <div id="menu" class="menu" popover="auto" onToggle={event => (isOpen.value = event.newState === 'open')}>
         <p>
-          You are here as{' '}
+          Logged in as{' '}
           <b>
             <Line max={64}>{me.name}</Line>
           </b>

@@ -17,7 +17,7 @@ export interface ConcernInWords {
 /** Shown beside every answer of a hub with a damaged store. */
 export const damagedHub: ConcernInWords = {
   found: 'the store of the hub is damaged: it accepts no messages, and rows that cannot be read are missing here',
-  mend: 'An admin restores a backup: docs/operations.md says how.',
+  mend: 'An admin restores a backup: docs/backups.md says how.',
 }
 
 /** Returns the concerns as texts, a damaged store and brakes first, in the order of the hub. `now` is in ms since 1970. */

@@ -56,7 +56,7 @@ describe('an invitation', () => {
     const code = /\/join\/([A-Z0-9-]+)"/.exec(line)![1]!
     expect(line).toBe(joinLine({ origin: hub.url.origin, code, hubKey: hub.hubKey }))
     expect(await page.locator('.qr path').last().getAttribute('d')).toBe(qrPath(line)!.path)
-    await screenshot(page, 'invite')
+    await screenshot(page, 'invite-laptop-light')
     expect(await axeFindings(page)).toEqual([])
     const answer = await hub
       .client()
@@ -103,7 +103,7 @@ describe('an invitation', () => {
 describe('the page of a member', () => {
   test('changes its owner, aliases, groups, addresses and policy', async () => {
     const { page } = await browser.open(hub, { at: '#/members/ovh5', allow: refusals })
-    const who = panel(page, 'Who it is')
+    const who = panel(page, 'Identity')
     await who.getByRole('button', { name: 'Change' }).click()
     await who.getByLabel('Owner').fill('jaz')
     await who.getByRole('button', { name: 'Save' }).click()
@@ -113,10 +113,10 @@ describe('the page of a member', () => {
     await who.getByRole('button', { name: 'Add' }).click()
     await who.getByRole('button', { name: 'Take the alias frontdoor away' }).waitFor()
 
-    const mail = panel(page, 'Mail')
-    await mail.getByLabel('What comes in').selectOption('hold')
+    const mail = panel(page, 'Policy')
+    await mail.getByLabel('Incoming messages').selectOption('hold')
     await mail.getByRole('button', { name: 'Save' }).click()
-    await told(page, 'ovh5 holds mail now.')
+    await told(page, 'ovh5 holds messages now.')
     await mail.getByLabel('Mute another').fill('seanclaude')
     await mail.getByRole('button', { name: 'Mute', exact: true }).click()
     await mail.getByRole('button', { name: 'Unmute seanclaude' }).waitFor()
@@ -215,17 +215,17 @@ describe('a member that is not an admin', () => {
     expect(await page.getByText('no access').count()).toBe(0)
     for (const name of ['Invite', 'New group']) expect(await button(page, name).count()).toBe(0)
     await row(page, 'seanclaude').click()
-    const mail = panel(page, 'Mail')
-    await mail.getByLabel('What comes in').selectOption('hold')
+    const mail = panel(page, 'Policy')
+    await mail.getByLabel('Incoming messages').selectOption('hold')
     await mail.getByRole('button', { name: 'Save' }).click()
-    await told(page, 'seanclaude holds mail now.')
+    await told(page, 'seanclaude holds messages now.')
     for (const name of ['Access', 'Delete']) expect(await panel(page, name).count()).toBe(0)
     await goTo(page, '#/members/ovh5')
-    await page.getByText('for itself, its owner and the admin to see').waitFor()
-    expect(await panel(page, 'Mail').count()).toBe(0)
+    await page.getByText('Only the member itself, its owner and the admin see its policy').waitFor()
+    expect(await panel(page, 'Policy').count()).toBe(0)
     for (const at of ['health', 'audit', 'webhooks']) {
       await goTo(page, `#/${at}`)
-      await page.locator('.state.empty', { hasText: 'You are here as sean' }).waitFor()
+      await page.locator('.state.empty', { hasText: 'You are logged in as sean' }).waitFor()
       expect(await axeFindings(page)).toEqual([])
     }
   })
@@ -236,7 +236,7 @@ describe('health', () => {
     const { page } = await browser.open(hub, { at: '#/health' })
     await page.getByText('seanclaude').first().waitFor()
     await panel(page, 'Store').getByText('stored').waitFor()
-    await panel(page, 'Door').getByText(hub.hubKey).waitFor()
+    await panel(page, 'Access').getByText(hub.hubKey).waitFor()
     await button(page, 'Back up now').click()
     await told(page, 'was made, read and found good.')
     expect(await panel(page, 'Backups').getByText('just now').count()).toBe(1)
@@ -284,7 +284,6 @@ describe('sessions', () => {
     expect(await phone.getByText('admin', { exact: true }).count()).toBe(0)
     const { page } = await browser.open(hub, { at: '#/sessions' })
     expect(await axeFindings(page)).toEqual([])
-    await screenshot(page, 'sessions')
     const others = page.locator('tr', { hasText: 'sean' })
     await others.first().waitFor()
     for (let left = await others.count(); left > 0; left--) {
@@ -408,7 +407,7 @@ describe('every page', () => {
       expect([at, await axeFindings(page)]).toEqual([at, []])
       const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
       expect([at, overflow]).toEqual([at, 0])
-      await screenshot(page, `${at.split('/')[2] ? 'member' : at.slice(2)}-${theme}${size === 'phone' ? '-phone' : ''}`)
+      await screenshot(page, `${at.split('/')[2] ? 'member' : at.slice(2)}-${size}-${theme}`)
     }
   })
 })

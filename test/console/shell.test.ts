@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
 import { api } from '../../src/protocol/api.ts'
+import { newMessageId } from '../../src/protocol/ids.ts'
 import { axeFindings, consoleBrowser, goTo, linkFor, screenshot, sizes } from '../support/console-browser.ts'
 import type { TestMember } from '../support/hub.ts'
 import { sharedHub } from '../support/shared-hub.ts'
@@ -25,6 +26,73 @@ const refusals = /Failed to load resource/
 const unreachable = /Failed to load resource|net::ERR|fetching the script/
 
 const seen = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor()
+
+/** Ids of the messages of `someWork`, so that repeating it stores none twice. */
+const workIds = Array.from({ length: 3 }, newMessageId)
+
+/** Makes sessions and messages, so that there is something to see. It comes before other tests, for the pictures of the documents. */
+async function someWork(): Promise<void> {
+  const since = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
+  const beat = ({ client }: TestMember, session: string, more: object) =>
+    client.call(api.heartbeat, { body: { session, client: 'claude-net/0.1.0', ...more } })
+  await beat(seanclaude, 's1', {
+    ...{ project: 'billing', branch: 'main', busySince: since(3) },
+    ...{ status: 'moves the invoices to the new index', statusSetAt: since(2) },
+  })
+  await beat(seanclaude, 's2', { project: 'website', branch: 'feature/header', idleSince: since(40) })
+  await beat(chasclaude, 's3', {
+    project: 'orders',
+    branch: 'main',
+    prompt: { id: 'p1', tool: 'Bash', since: since(7) },
+  })
+  const send = (
+    { client }: TestMember,
+    body: { id: string; to: string; body: string; intent?: 'inform' | 'urgent' | 'request' },
+  ) => client.call(api.sendMessage, { body })
+  const [deployed, failing, rollback] = workIds as [string, string, string]
+  await send(seanclaude, {
+    id: deployed,
+    to: 'chasclaude',
+    intent: 'inform',
+    body: 'billing is deployed: the migration took 40 s.',
+  })
+  await chasclaude.client.call(api.ackInbox, { body: { ids: [deployed] } })
+  await send(chasclaude, {
+    id: failing,
+    to: 'seanclaude',
+    intent: 'urgent',
+    body: 'The gateway returns 500 since 14:02. Is that yours?',
+  })
+  await send(seanclaude, {
+    id: rollback,
+    to: 'sean',
+    intent: 'request',
+    body: 'May I roll billing back to the version of this morning?',
+  })
+}
+
+test.for([
+  ['laptop', 'light'],
+  ['phone', 'dark'],
+  ['laptop', 'dark'],
+  ['phone', 'light'],
+] as const)(
+  'Now and its menu on a %s in %s: axe finds nothing serious, and nothing stands out at the side',
+  async ([size, theme], context) => {
+    browser.need(context)
+    await someWork()
+    const { page } = await browser.open(hub, { token: sean.token, at: '#/now', size, theme })
+    await page.locator('.chart canvas').nth(2).waitFor()
+    await page.locator('.now-session').first().waitFor()
+    await screenshot(page, `now-${size}-${theme}`)
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(sizes[size].width)
+    await page.locator('.bar .me').click()
+    await seen(page, 'Notifications while this tab is hidden')
+    await screenshot(page, `menu-${size}-${theme}`)
+    // Each size and each theme once: it takes its time.
+    if ((size === 'laptop') === (theme === 'light')) expect(await axeFindings(page)).toEqual([])
+  },
+)
 
 test('a link lets one browser in, leaves the address at once, and tells a second browser that it was used', async context => {
   browser.need(context)
@@ -188,7 +256,7 @@ test('in a secure context the page can be installed, and opens without a hub to 
   for (const { src } of manifest.icons) expect((await fetch(new URL(src, hub.url))).status, src).toBe(200)
   await hub.stop()
   await page.reload()
-  await seen(page, 'The hub does not answer.')
+  await seen(page, 'The hub does not respond.')
   await hub.start()
   await page.getByRole('button', { name: 'Try now' }).click()
   await page.locator('.nav').waitFor()
@@ -211,55 +279,6 @@ test('the title counts messages that arrive while the tab is hidden, until it is
   await hide('visible')
   await expect.poll(() => page.title()).toBe('Now · Claude Net')
 })
-
-/** An hour of an organization, so that there is something to see. */
-async function someWork(): Promise<void> {
-  const since = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
-  const beat = ({ client }: TestMember, session: string, more: object) =>
-    client.call(api.heartbeat, { body: { session, client: 'claude-net/0.1.0', ...more } })
-  await beat(seanclaude, 's1', {
-    ...{ project: 'billing', branch: 'main', busySince: since(3) },
-    ...{ status: 'moves the invoices to the new index', statusSetAt: since(2) },
-  })
-  await beat(seanclaude, 's2', { project: 'website', branch: 'feature/header', idleSince: since(40) })
-  await beat(chasclaude, 's3', {
-    project: 'orders',
-    branch: 'main',
-    prompt: { id: 'p1', tool: 'Bash', since: since(7) },
-  })
-  const send = ({ client }: TestMember, body: { to: string; body: string; intent?: 'inform' | 'urgent' | 'request' }) =>
-    client.call(api.sendMessage, { body })
-  await send(seanclaude, { to: 'chasclaude', intent: 'inform', body: 'billing is deployed: the migration took 40 s.' })
-  await send(chasclaude, {
-    to: 'seanclaude',
-    intent: 'urgent',
-    body: 'The gateway answers 500 since 14:02. Is it yours?',
-  })
-  await send(seanclaude, { to: 'sean', body: 'May I roll billing back to the version of this morning?' })
-}
-
-test.for([
-  ['laptop', 'light'],
-  ['phone', 'dark'],
-  ['laptop', 'dark'],
-  ['phone', 'light'],
-] as const)(
-  'Now and its menu on a %s in %s: axe finds nothing serious, and nothing stands out at the side',
-  async ([size, theme], context) => {
-    browser.need(context)
-    await someWork()
-    const { page } = await browser.open(hub, { token: sean.token, at: '#/now', size, theme })
-    await page.locator('.chart canvas').nth(2).waitFor()
-    await page.locator('.now-session').first().waitFor()
-    await screenshot(page, `now-${size}-${theme}`)
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(sizes[size].width)
-    await page.locator('.bar .me').click()
-    await seen(page, 'Notifications while this tab is hidden')
-    await screenshot(page, `menu-${size}-${theme}`)
-    // Each size and each theme once: it takes its time.
-    if ((size === 'laptop') === (theme === 'light')) expect(await axeFindings(page)).toEqual([])
-  },
-)
 
 test('an unknown address says so, and links to a page', async context => {
   browser.need(context)

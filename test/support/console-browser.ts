@@ -161,7 +161,7 @@ export async function axeFindings(page: Page): Promise<string[]> {
     )
 }
 
-/** A picture of what is seen, into docs/screenshots where `CLAUDE_NET_SCREENSHOTS` is set, else nowhere. `name` without its ending. */
+/** Writes a picture of the visible page to NAME.png in the directory `CLAUDE_NET_SCREENSHOTS`, if that is set. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   const dir = process.env.CLAUDE_NET_SCREENSHOTS
   if (!dir) return

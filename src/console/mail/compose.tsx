@@ -27,10 +27,10 @@ interface ComposeProps {
 }
 
 const intents = [
-  ['', 'Usual'],
-  ['request', 'Request: wants an answer'],
-  ['inform', 'Inform: wants none'],
-  ['urgent', 'Urgent: see it now'],
+  ['', 'Default intent'],
+  ['request', 'Request: needs an answer'],
+  ['inform', 'Inform: needs none'],
+  ['urgent', 'Urgent: needs attention now'],
 ] as const
 
 const answerIntents = [

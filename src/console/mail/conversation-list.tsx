@@ -32,7 +32,7 @@ export function ConversationList({ chosen }: { chosen?: readonly [of: string, ot
       {owners.length > 1 && (
         <div class="filter">
           <Select
-            label="Whose mail"
+            label="Inbox"
             bare
             value={only.value}
             onInput={value => (only.value = value)}
@@ -50,7 +50,7 @@ export function ConversationList({ chosen }: { chosen?: readonly [of: string, ot
           <Failed error={list.error.value} retry={list.reload} />
         )
       ) : list.items.value.length === 0 ? (
-        <Empty icon="conversations" title="No mail yet">
+        <Empty icon="conversations" title="No messages yet">
           {me.role === 'admin'
             ? 'What members write to each other is listed here.'
             : 'What you write and what is written to you is listed here.'}

@@ -100,7 +100,7 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
           <Failed error={conversation.error.value} retry={() => conversation.older()} />
         )
       ) : rows.length + sending.length === 0 ? (
-        <Empty icon="conversations" title="No mail yet">
+        <Empty icon="conversations" title="No messages yet">
           Nothing has passed between {visibleLine(of, 64)} and {visibleLine(other, 64)}.
         </Empty>
       ) : (
@@ -208,7 +208,7 @@ function Foot({
     <p class="conversation-foot hint">
       {isOwned ? (
         <>
-          You read the mail of {visibleLine(of, 64)}. Answer one of its messages in its place, or{' '}
+          You read the messages of {visibleLine(of, 64)}. Answer one of its messages in its place, or{' '}
           <a href={href('conversations', [who.value!.name, other])}>write to {visibleLine(other, 64)} as yourself</a>.
         </>
       ) : (

@@ -36,7 +36,7 @@ export function LaterButton() {
         <span class="hidden"> for later</span>
       </Button>
       {isOpen.value && (
-        <Dialog title="Mail for later" wide onClose={() => (isOpen.value = false)}>
+        <Dialog title="Later messages" wide onClose={() => (isOpen.value = false)}>
           <Loaded asked={later}>
             {({ messages }) =>
               messages.length === 0 ? (

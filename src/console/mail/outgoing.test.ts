@@ -22,7 +22,7 @@ function shelf(maxItems = Number.POSITIVE_INFINITY): ValueStorage & { data: Map<
 }
 
 const refused = { code: 'invalid', message: 'no', hint: 'mend it', settled: true }
-const offline = { message: 'The hub does not answer.', hint: 'Wait.' }
+const offline = { message: 'The hub does not respond.', hint: 'Wait.' }
 
 /** Returns an outbox over `on` whose hub responds with `answers` in turn, and then stores. */
 function outboxOver(on: ValueStorage, answers: object[] = [], stored = new Set<string>()) {

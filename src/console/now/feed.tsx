@@ -96,7 +96,7 @@ function FeedItem({ item }: { item: Item }) {
           </span>
           <Line max={80}>{to.join(', ')}</Line>
           {intent === 'urgent' && <Badge tone="bad">urgent</Badge>}
-          {intent === 'request' && replyTo === undefined && <Badge tone="info">question</Badge>}
+          {intent === 'request' && replyTo === undefined && <Badge tone="info">request</Badge>}
           {replyTo !== undefined && <Badge>answer</Badge>}
         </span>
         <span class="hint">

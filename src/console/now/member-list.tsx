@@ -57,7 +57,7 @@ export function MemberList({ asked }: { asked: Asked<MembersNow> }) {
     <Panel
       flush
       class="now-members"
-      title="Who is there"
+      title="Members"
       actions={
         <>
           <Choice

@@ -28,7 +28,8 @@ export function makePlot(
     {
       width: into.clientWidth,
       height,
-      padding: [8, 4, 0, 0],
+      // The last label of the time axis may stand over the end of the plot.
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
       scales: { y: { range: (_self, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },

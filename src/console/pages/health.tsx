@@ -91,12 +91,12 @@ function Worries({
   if (problems.length + others === 0) {
     return (
       <p class="well" role="status">
-        <Icon name="check" /> All is well: a write has just been stored, and nothing needs a look.
+        <Icon name="check" /> No problems; a test write was just stored.
       </p>
     )
   }
   return (
-    <Panel title={`${count(problems.length + others, 'thing')} to look at`} flush>
+    <Panel title={count(problems.length + others, 'problem')} flush>
       <ul class="problems">
         {problems.map(({ tone, found, mend }) => (
           <Item key={found} tone={tone} found={<Line>{found}</Line>} mend={mend} />
@@ -114,7 +114,7 @@ function StorePanel({ ready, store, clock }: StatusAnswer) {
         of={[
           ['Writes', ready ? <Badge tone="good">stored</Badge> : <Badge tone="bad">refused</Badge>],
           ['Size', bytesInWords(store.bytes)],
-          ['Room left', bytesInWords(store.freeBytes)],
+          ['Free space', bytesInWords(store.freeBytes)],
           ['Newest entry', <span class="number">{store.seq.toLocaleString('en')}</span>],
           ['Schema', String(store.schema)],
           ['Epoch', <code>{store.epoch}</code>],
@@ -256,23 +256,23 @@ function MembersPanel({
 }
 
 const plainRules = {
-  allow: 'taken from everywhere that the hub answers to',
-  loopback: 'taken from the hub’s host alone',
+  allow: 'accepted from every network that the hub serves',
+  loopback: 'accepted from the hub’s host only',
   refuse: 'refused',
 }
 
 function DoorPanel({ hubKey, plain }: StatusAnswer) {
   return (
-    <Panel title="Door">
+    <Panel title="Access">
       <Facts
         of={[
           ['Key', hubKey === null ? <Badge tone="warn">none</Badge> : <code>{hubKey}</code>],
-          ['Without TLS', plain && plainRules[plain.from]],
+          ['Plain HTTP', plain && plainRules[plain.from]],
           [
-            'Came without',
+            'Without TLS',
             plain &&
               (plain.members.length === 0 ? (
-                'no member within a day'
+                'no member in the last day'
               ) : (
                 <ul class="lines">
                   {plain.members.slice(0, 10).map(({ name, lastAt, isRemote }) => (
@@ -318,7 +318,7 @@ function InboxesPanel({ inboxes, moreInboxes, unread }: StatusAnswer) {
         <Empty title="Everything is read" />
       ) : (
         <Table
-          caption="Inboxes whose mail waits longest"
+          caption="Inboxes whose messages wait longest"
           rows={inboxes}
           keyOf={({ name }) => name}
           columns={[

@@ -107,7 +107,7 @@ function Found({ found, reload }: { found: MessageWithReceipts; reload: () => vo
           <Reply message={message} receipts={receipts} />
         </div>
         <div class="stack">
-          <Panel title="Life">
+          <Panel title="Steps">
             <Life steps={lifeOf(found)} />
           </Panel>
           <Panel title="Now">
@@ -131,11 +131,11 @@ function Found({ found, reload }: { found: MessageWithReceipts; reload: () => vo
             </ul>
             {receipts.length > 100 && <p class="hint">and {receipts.length - 100} more recipients</p>}
           </Panel>
-          <Panel title="Facts">
+          <Panel title="Details">
             <Facts
               of={[
                 ['Id', <code key="id">{id}</code>],
-                ['Place', `${message.seq} in the history of the hub`],
+                ['Position', `${message.seq} in the hub’s history`],
                 ['Intent', intent],
                 ['Size', message.bytes === undefined ? undefined : count(message.bytes, 'byte')],
                 ['Expires', expiresAt && fullTime(Date.parse(expiresAt))],

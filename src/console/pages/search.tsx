@@ -49,7 +49,7 @@ export default function SearchPage({ query: { q = '', with: other = '', of = '' 
   const mayRead = me.role !== 'admin' || me.adminReads
   return (
     <>
-      <PageHead title="Search">Words, or beginnings of words; case and accents do not count.</PageHead>
+      <PageHead title="Search">Finds words and beginnings of words, ignoring case and accents.</PageHead>
       <search>
         <form class="search-form" onSubmit={event => event.preventDefault()}>
           <Field
@@ -69,7 +69,7 @@ export default function SearchPage({ query: { q = '', with: other = '', of = '' 
           />
           {owners.length > 1 && (
             <Select
-              label="Whose mail"
+              label="Inbox"
               value={typed.value.of}
               onInput={of => change({ of })}
               options={[

@@ -46,8 +46,8 @@ export default function SessionsPage(_: PageProps) {
         }
       >
         {isAdmin
-          ? 'Everyone who is in the console.'
-          : 'Where you are in the console; those of others are the admin’s to see.'}{' '}
+          ? 'All browsers that are logged in.'
+          : 'Browsers in which you are logged in. Only the admin sees those of others.'}{' '}
         A session lasts 12 hours.
       </PageHead>
       <Panel flush class="sessions">

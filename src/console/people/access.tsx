@@ -49,7 +49,7 @@ export function AccessPanel({
                 </span>
               ),
             },
-            { head: 'Made', cell: ({ createdAt }) => <Time at={createdAt} /> },
+            { head: 'Created', cell: ({ createdAt }) => <Time at={createdAt} /> },
             { head: 'Last used', cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : <Time at={lastUsedAt} />) },
             {
               head: 'Ends',
@@ -59,15 +59,15 @@ export function AccessPanel({
         />
       ) : (
         <p class="inset hint">
-          {name} has no token: it can neither read nor write here{member.telegram ? ', but for Telegram' : ''}. Mail
-          waits for it.
+          {name} has no token, so it can neither read nor write here{member.telegram ? ', except on Telegram' : ''}.
+          Messages wait in its inbox.
         </p>
       )}
       <div class="inset stack">
         <p>
           {boundTo.length === 0
-            ? 'Its tokens may be used from anywhere that the hub answers to.'
-            : `Its tokens may be used from ${boundTo.join(', ')} only.`}
+            ? 'Its tokens are valid from every network that the hub serves.'
+            : `Its tokens are valid only from ${boundTo.join(', ')}.`}
         </p>
         <div class="actions">
           {hasToken && <Button onClick={() => (open.value = 'rotate')}>New token</Button>}
@@ -169,8 +169,8 @@ function Revoke({ name, onClose }: { name: string; onClose: () => void }) {
       }}
     >
       <p>
-        Every token of {name} ends at once, and so do its sessions here. Mail that it wrote for later is cancelled. Its
-        inbox stays; to let it in again, invite it again.
+        Every token of {name} ends at once, and so do its sessions here. Its later messages are cancelled. Its inbox
+        stays; to let it in again, invite it again.
       </p>
     </Confirm>
   )

@@ -8,8 +8,8 @@ export function AdminsOnly({ what }: { what: string }) {
   return (
     <Empty icon="lock" title={`${what} for the admin`}>
       <p>
-        You are here as <Line max={64}>{me?.name ?? ''}</Line>, and see what is yours: your mail
-        {me?.role === 'human' ? ', your machines and their mail' : ''} and your sessions.
+        You are logged in as <Line max={64}>{me?.name ?? ''}</Line>, and see your own messages
+        {me?.role === 'human' ? ', your machines and their messages' : ''} and your sessions.
       </p>
       <p>
         The admin gets in with <code>claude-net console</code> on the hub’s host.

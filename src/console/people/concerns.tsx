@@ -34,7 +34,7 @@ export function ConcernItems({
               <Time at={until} as="clock" />: <Line max={200}>{why}</Line> looked like a loop.
             </>
           }
-          mend="Look at what the two are doing before you allow messages again."
+          mend="Check what the two are doing before you allow messages again."
           action={<Button onClick={() => lift(one, other)}>Allow again</Button>}
         />
       ))}

@@ -119,7 +119,7 @@ function GroupDialog({ group, reload, onClose }: { group?: Group; reload: () => 
         {!group && (
           <Field
             label="Name"
-            hint="Mail to it reaches all of its members."
+            hint="Messages to it reach all of its members."
             value={name.value}
             onInput={value => (name.value = value)}
             placeholder="backend"
@@ -159,8 +159,8 @@ function DeleteGroup({ group, reload, onClose }: { group: Group; reload: () => v
       }}
     >
       <p>
-        Its {count(group.members.length, 'member')} stay, and so does their mail. What is sent to its name is refused
-        from then on.
+        Its {count(group.members.length, 'member')} stay, and so do their messages. Sends to its name are refused from
+        then on.
       </p>
     </Confirm>
   )

@@ -15,12 +15,12 @@ import { useReloadEvery } from './use-reload.ts'
 import { WebhookSecret } from './webhook-secret.tsx'
 import { WebhooksPanel } from './webhooks-panel.tsx'
 
-const sources = [
-  ['github', 'GitHub'],
-  ['gitlab', 'GitLab'],
-  ['alertmanager', 'Alertmanager'],
-  ['generic', 'Anything else'],
-] as const
+const sourceNames: Record<WebhookSource, string> = {
+  github: 'GitHub',
+  gitlab: 'GitLab',
+  alertmanager: 'Alertmanager',
+  generic: 'Anything else',
+}
 
 const whereItGoes: Record<WebhookSource, string> = {
   github: 'Put both into Settings → Webhooks of the repository or organization, with content type application/json.',
@@ -84,7 +84,7 @@ function Item({
     <li class="hook">
       <div class="grow stack tight">
         <p class="row">
-          <Name of={name} /> <Badge>{sources.find(([value]) => value === source)?.[1] ?? source}</Badge>
+          <Name of={name} /> <Badge>{sourceNames[source]}</Badge>
           {revoked && <Badge tone="bad">revoked: make a new URL</Badge>}
           {failedAs !== null && <Badge tone="info">failures are requests</Badge>}
         </p>
@@ -186,7 +186,7 @@ function AddDialog({
         <Select
           label="What calls it"
           value={source.value}
-          options={sources}
+          options={Object.entries(sourceNames)}
           onInput={value => {
             source.value = value as WebhookSource
             if (!isNamed.value) name.value = value

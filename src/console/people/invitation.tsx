@@ -25,7 +25,7 @@ export function Invitation({ made, isRotation = false }: { made: InviteAnswer; i
           ? `Run this on ${made.name}, once. Its current token stays valid for 10 minutes after that.`
           : made.renewed
             ? `${made.name} is a member already: its inbox stays, and its old token ends when this line is run.`
-            : `${made.name} is a member now and can receive messages. Run this there, once.`}
+            : `${made.name} is a member now and can receive messages. Run this on its machine, once.`}
       </p>
       <Loaded asked={known} what="The address of the hub">
         {addresses => <Line made={made} known={addresses} />}

@@ -82,7 +82,7 @@ export function InviteDialog({
         {kind.value === 'machine' && !fixed && (
           <NameField
             label="Owner"
-            hint="The person whom the machine belongs to. They read its mail here, and are told of what it leaves unread."
+            hint="The person to whom the machine belongs. They read its messages here, and are notified of those it leaves unread."
             value={owner.value}
             onInput={value => (owner.value = value)}
             known={people}

@@ -10,8 +10,8 @@ export function LoadPanel({ load }: { load: NonNullable<StatusAnswer['load']> })
     <Panel title="Load">
       <Facts
         of={[
-          ['To disk', commitMs ? quantilesInWords(commitMs) : 'nothing was stored yet'],
-          ['Event loop late', loopMs ? quantilesInWords(loopMs) : 'not measured yet'],
+          ['Time to disk', commitMs ? quantilesInWords(commitMs) : 'nothing was stored yet'],
+          ['Event loop delay', loopMs ? quantilesInWords(loopMs) : 'not measured yet'],
           ['Live streams', String(streams)],
           ['Connections', `${connections.known} with a token, ${connections.strangers} without`],
           ...(unreadAnswerBytes > 0
@@ -24,7 +24,7 @@ export function LoadPanel({ load }: { load: NonNullable<StatusAnswer['load']> })
 }
 
 function quantilesInWords({ p50, p99, max }: { p50: number; p99: number; max: number }): string {
-  return `${short(p50)} mostly, ${short(p99)} at the 99th percentile, ${short(max)} at most`
+  return `median ${short(p50)}, 99th percentile ${short(p99)}, maximum ${short(max)}`
 }
 
 function short(ms: number): string {

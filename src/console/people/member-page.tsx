@@ -59,7 +59,7 @@ export function MemberPage({
           <>
             {mayRead(name) && (
               <a class="button" href={href('conversations', [name])}>
-                {(unread ?? 0) > 0 ? `Mail, ${unread} unread` : 'Mail'}
+                {(unread ?? 0) > 0 ? `Messages, ${unread} unread` : 'Messages'}
               </a>
             )}
             {isAdmin && <Button onClick={() => (renaming.value = true)}>Rename</Button>}
@@ -70,7 +70,7 @@ export function MemberPage({
       </PageHead>
       <div class="columns">
         <div class="stack wide-gap">
-          <Panel title="Who it is">
+          <Panel title="Identity">
             <Facts
               of={[
                 [
@@ -82,12 +82,9 @@ export function MemberPage({
                 ['Aliases', isAdmin ? <Aliases {...{ name, aliases, reload }} /> : aliases.join(', ') || 'none'],
                 ['Groups', inGroups.length > 0 ? inGroups.map(group => `@${group}`).join(', ') : 'none'],
                 ['Unread', unread === undefined ? undefined : String(unread)],
-                [
-                  'Telegram',
-                  member.telegram === undefined ? undefined : member.telegram ? 'carries their mail' : 'not here',
-                ],
+                ['Telegram', member.telegram === undefined ? undefined : member.telegram ? 'connected' : 'not set up'],
                 ['Joined', joinedInWords(member)],
-                ['Made', createdAt && <Time at={createdAt} as="moment" />],
+                ['Created', createdAt && <Time at={createdAt} as="moment" />],
               ]}
             />
           </Panel>
@@ -99,8 +96,8 @@ export function MemberPage({
           {!isAdmin && (
             <p class="hint">
               {speaksFor
-                ? 'Its tokens, from where they may be used, its names and its end are the admin’s.'
-                : 'What it does with mail is for itself, its owner and the admin to see; its tokens are the admin’s.'}
+                ? 'Only the admin can change its tokens, their addresses and its names, or delete it.'
+                : 'Only the member itself, its owner and the admin see its policy; only the admin manages its tokens.'}
             </p>
           )}
         </div>

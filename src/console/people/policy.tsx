@@ -20,8 +20,8 @@ export function PolicyPanel({ name, kind, known }: { name: string; kind: string;
   const policy = useAsk(signal => call('getMemberPolicy', { params: { name }, signal }), [name])
   useReloadOn(['members'], policy.reload)
   return (
-    <Panel title="Mail">
-      <Loaded asked={policy} rows={2} what="What it does with mail">
+    <Panel title="Policy">
+      <Loaded asked={policy} rows={2} what="The policy">
         {({ inbound, mute }) => (
           <Form
             key={`${inbound} ${mute.join(' ')}`}
@@ -59,7 +59,7 @@ function Form({
     <form class="stack" onSubmit={event => event.preventDefault()}>
       <div class="with-button">
         <Select
-          label="What comes in"
+          label="Incoming messages"
           value={chosen.value}
           onInput={value => (chosen.value = value)}
           options={meanings.map(([value, words]) => [
@@ -78,7 +78,7 @@ function Form({
             onClick={() =>
               save(
                 { inbound: chosen.value as 'accept' },
-                `${name} ${chosen.value === 'accept' ? 'accepts' : `${chosen.value}s`} mail now.`,
+                `${name} ${chosen.value === 'accept' ? 'accepts' : `${chosen.value}s`} messages now.`,
               )
             }
           >

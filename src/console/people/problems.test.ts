@@ -83,12 +83,16 @@ test.each<[string, Partial<StatusAnswer>, string]>([
     { load: { ...idle, commitMs: { p50: 4, p99: 900.4, max: 2000 } } },
     'The disk of the store is slow: one batch in a hundred takes 900 ms or more.',
   ],
-  ['a late hub', { load: { ...idle, loopMs: { p50: 1, p99: 400, max: 900 } } }, 'The hub is late by 400 ms at times.'],
-  ['no key', { hubKey: null }, 'The hub has no key, and speaks no TLS.'],
+  [
+    'a late hub',
+    { load: { ...idle, loopMs: { p50: 1, p99: 400, max: 900 } } },
+    'The hub’s event loop is at times delayed by 400 ms.',
+  ],
+  ['no key', { hubKey: null }, 'The hub has no key, so it does not serve TLS.'],
   [
     'machines without TLS',
     { plain: { from: 'allow', members: [{ name: 'far', lastAt: ago(1), isRemote: true }] } },
-    'far came without TLS from other hosts.',
+    'far connected without TLS from other hosts.',
   ],
   [
     'a full inbox',
@@ -98,7 +102,7 @@ test.each<[string, Partial<StatusAnswer>, string]>([
   [
     'a budget',
     { nearBounds: [{ bound: 'daily', name: 'busy', percent: 91 }] },
-    'busy has sent 91 % of what it may in a day.',
+    'busy has used 91 % of its daily limit.',
   ],
   [
     'old clients',

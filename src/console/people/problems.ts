@@ -57,7 +57,7 @@ function storeProblems(
     })
   if (!lastBackup) {
     if (now - Date.parse(startedAt) > oldBackupMs)
-      problems.push({ tone: 'bad', found: 'There is no backup.', mend: 'Back up now, and look at backup in hub.json.' })
+      problems.push({ tone: 'bad', found: 'There is no backup.', mend: 'Back up now, and check backup in hub.json.' })
   } else if (now - Date.parse(lastBackup.at) > oldBackupMs)
     problems.push({
       tone: 'warn',
@@ -68,7 +68,7 @@ function storeProblems(
     problems.push({
       tone: 'bad',
       found: `The tail of the backups is not written: ${tail.trouble}`,
-      mend: 'Look at the disk that backup.logTo names.',
+      mend: 'Check the disk that backup.logTo names.',
     })
   else if (tail && tail.behindMs > tailBehindMs)
     problems.push({
@@ -79,8 +79,8 @@ function storeProblems(
   if (clock?.atStart)
     problems.push({
       tone: 'warn',
-      found: 'The clock of the host does not fit the end of the history.',
-      mend: 'Set the clock. Nothing expires or is deleted by it meanwhile.',
+      found: 'When the hub started, the host’s clock did not match the end of the history.',
+      mend: 'Set the clock. Until then it neither expires nor deletes anything.',
     })
   return problems
 }
@@ -97,7 +97,7 @@ function loadProblems({ load }: StatusAnswer): Problem[] {
           {
             tone: 'warn' as const,
             found: `The disk of the store is slow: one batch in a hundred takes ${Math.round(commitMs.p99)} ms or more.`,
-            mend: 'Look what else writes to that disk. Each send waits for it.',
+            mend: 'Check what else writes to that disk: every send waits for it.',
           },
         ]
       : []),
@@ -105,8 +105,8 @@ function loadProblems({ load }: StatusAnswer): Problem[] {
       ? [
           {
             tone: 'warn' as const,
-            found: `The hub is late by ${Math.round(loopMs.p99)} ms at times.`,
-            mend: 'The host has too little processor time for it.',
+            found: `The hub’s event loop is at times delayed by ${Math.round(loopMs.p99)} ms.`,
+            mend: 'The host has too little processor time for the hub.',
           },
         ]
       : []),
@@ -120,8 +120,8 @@ function doorProblems({ plain, hubKey, nearBounds }: StatusAnswer, _now: number)
       ? [
           {
             tone: 'warn' as const,
-            found: 'The hub has no key, and speaks no TLS.',
-            mend: 'Its log says why; it makes one when it is started with room on its disk.',
+            found: 'The hub has no key, so it does not serve TLS.',
+            mend: 'Its log has the reason. It creates a key when it starts with free space on its disk.',
           },
         ]
       : []),
@@ -134,8 +134,8 @@ function doorProblems({ plain, hubKey, nearBounds }: StatusAnswer, _now: number)
               .map(({ name }) => name)
               .join(
                 ', ',
-              )}${remote.length > 5 ? ` and ${remote.length - 5} more` : ''} came without TLS from other hosts.`,
-            mend: 'claude-net pin on each of them.',
+              )}${remote.length > 5 ? ` and ${remote.length - 5} more` : ''} connected without TLS from other hosts.`,
+            mend: 'Run claude-net pin on each of them.',
           },
         ]
       : []),
@@ -144,11 +144,11 @@ function doorProblems({ plain, hubKey, nearBounds }: StatusAnswer, _now: number)
       found:
         bound === 'inbox'
           ? `The inbox of ${name} is ${percent} % full.`
-          : `${name} has sent ${percent} % of what it may in a day.`,
+          : `${name} has used ${percent} % of its daily limit.`,
       mend:
         bound === 'inbox'
-          ? 'What is full refuses mail. Look whether anybody reads there.'
-          : 'What comes beyond it is refused until its budget fills up.',
+          ? 'A full inbox refuses messages. Check whether anybody reads it.'
+          : 'Sends above the limit are refused until the allowance refills.',
     })),
   ]
 }
@@ -164,7 +164,7 @@ function peopleProblems({ telegram, behind, inboxes, moreInboxes }: StatusAnswer
           {
             tone: 'warn' as const,
             found: `Nobody has confirmed who ${telegram.unconfirmed.join(', ')} ${telegram.unconfirmed.length === 1 ? 'is' : 'are'} on Telegram.`,
-            mend: 'claude-net telegram confirm NAME',
+            mend: 'Run claude-net telegram confirm NAME.',
           },
         ]
       : []),
@@ -176,7 +176,7 @@ function peopleProblems({ telegram, behind, inboxes, moreInboxes }: StatusAnswer
               .slice(0, 5)
               .map(({ name }) => name)
               .join(', ')}${behind.length > 5 ? '…' : ''}.`,
-            mend: 'claude-net update on each of them.',
+            mend: 'Run claude-net update on each of them.',
           },
         ]
       : []),
@@ -184,8 +184,8 @@ function peopleProblems({ telegram, behind, inboxes, moreInboxes }: StatusAnswer
       ? [
           {
             tone: 'warn' as const,
-            found: `Mail has waited for more than a day for ${old.map(({ name }) => name).join(', ')}${moreInboxes > 0 && old.length === inboxes.length ? ' and others' : ''}.`,
-            mend: 'Look whether a Claude Code runs there.',
+            found: `Messages have been unread for more than a day at ${old.map(({ name }) => name).join(', ')}${moreInboxes > 0 && old.length === inboxes.length ? ' and others' : ''}.`,
+            mend: 'Check whether a session runs there.',
           },
         ]
       : []),

@@ -14,8 +14,8 @@ export function SessionsPanel({ member, hubVersion }: { member: Listed; hubVersi
   return (
     <Panel title="Sessions" flush>
       {sessions.length === 0 ? (
-        <Empty icon="sessions" title="No Claude Code runs there">
-          Mail waits in its inbox.
+        <Empty icon="sessions" title="No session is running">
+          Messages wait in its inbox.
         </Empty>
       ) : (
         <Table

@@ -89,7 +89,7 @@ export async function startSharing(config: HubConfig, options: SharingOptions): 
           : log.info('etcd has room again'),
       onTrimmed: upTo => log.info({ upTo }, 'records that every hub has in a snapshot were removed from the log'),
       onError: err =>
-        log.warn({ err }, 'room could not be made in etcd; docs/operations.md says how it is done by hand'),
+        log.warn({ err }, 'room could not be made in etcd; docs/three-hubs.md says how it is done by hand'),
     })
     cleanup.add(() => trimming.close())
   }

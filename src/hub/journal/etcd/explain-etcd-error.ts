@@ -23,7 +23,7 @@ export function explainEtcdError(error: unknown, name: string): unknown {
   if (isQuotaFull(error))
     return away(
       'etcd has no room left: its quota is full.',
-      'docs/operations.md, "When etcd is full", says how to free space.',
+      'docs/three-hubs.md, "When etcd is full", says how to free space.',
     )
   if (code === grpc.denied)
     return refused(

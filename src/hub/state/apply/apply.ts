@@ -121,6 +121,6 @@ function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry)
     case 'door.claim':
       return applyClaim(db, { seq, time, steady, command })
     default:
-      throw new NewerEntry(`unknown command ${(command as Command).type}`)
+      throw new NewerEntry(`unknown command ${(command satisfies never as Command).type}`)
   }
 }
