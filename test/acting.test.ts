@@ -140,7 +140,7 @@ test('one hub at a time posts to webhooks; only a post in progress when its clai
   expect(new Set(posts.map(({ id }) => id)).size).toBe(4)
 })
 
-test('a later message that is due while two hubs believe they have the duty is delivered once, and its sender notified once', async () => {
+test('a scheduled message that is due while two hubs believe they have the duty is delivered once, and its sender notified once', async () => {
   const { hubs, all, h0, h1 } = await threeHubs()
   for (const name of ['ana', 'ben']) await h0.hub.submit({ type: 'member.add', name, kind: 'machine' })
   const later = { ...send(1, 'ben', 'later'), at: Date.now() + 1100 }

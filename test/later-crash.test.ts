@@ -15,7 +15,7 @@ const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 50)
 /** Most sends from a start to the kill, which is so many that earlier ones of that start become due. A busy machine does as many as a quiet one. */
 const mostSends = 16
 
-test('an acknowledged later message is delivered once, or its sender is notified once of the refusal, however often the hub is killed when it is due', {
+test('an acknowledged scheduled message is delivered once, or its sender is notified once of the refusal, however often the hub is killed when it is due', {
   timeout: Math.max(120_000, rounds * 4000),
 }, async () => {
   const random = seededRandom(printedSeed())
@@ -66,7 +66,7 @@ test('an acknowledged later message is delivered once, or its sender is notified
   }
   // Each by an entry of its own.
   expect(seqs.size + waiting).toBe(acknowledged.size)
-  // A notice names some of many, and counts all. A message that was due while it was being sent is no later message: its sender got the response.
+  // A notice names some of many, and counts all. A message that was due while it was being sent is no scheduled message: its sender got the response.
   const told = notices.reduce((sum, body) => sum + Number(/of (\d+) message/.exec(body)![1]), untold.length)
   const all = db.get<{ n: number }>(
     `select count(*) as n from message where outcome like '%refused%' and written_at is not null`,

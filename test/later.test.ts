@@ -27,7 +27,7 @@ describe('over HTTP', () => {
     return Promise.all([hub.join(`ana${number}`), hub.join(`ben${number}`)])
   }
 
-  test('a later message is listed, and arrives with an event and its own seq once it is due', async () => {
+  test('a scheduled message is listed, and arrives with an event and its own seq once it is due', async () => {
     const [ana, ben] = await pair()
     const stream = await new Listener(ben.client).opened()
     const body = { id: newMessageId(), to: ben.name, body: 'x'.repeat(2000), at: inMs(1500), expiresInS: 3600 }
@@ -43,7 +43,9 @@ describe('over HTTP', () => {
     })
     expect(await ben.client.call(api.listLater)).toEqual({ messages: [] })
     const look = (who: typeof ana) => who.client.call(api.getMessage, { params: { id: body.id } })
-    await expect(look(ana)).rejects.toThrow(`Message ${body.id} is a later message, and in no inbox before ${body.at}.`)
+    await expect(look(ana)).rejects.toThrow(
+      `Message ${body.id} is a scheduled message, and in no inbox before ${body.at}.`,
+    )
     await expect(look(ben)).rejects.toThrow('You have neither sent nor received')
     const { seq } = await ana.client.call(api.sendMessage, { body: { to: ben.name, body: 'now' } })
     await until('both have come', () => stream.changes.length === 2)
@@ -111,7 +113,7 @@ describe('over HTTP', () => {
   })
 })
 
-test('later messages follow the steady time: a clock that is set forward or back delivers nothing early or twice', async context => {
+test('scheduled messages follow the steady time: a clock that is set forward or back delivers nothing early or twice', async context => {
   const clock = steppedClock(context)
   const hub = await startHub({ env: clock.env })
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
@@ -177,9 +179,9 @@ describe('as humans and models write it', () => {
     expect(JSON.parse((await sean.run(['later', 'cancel', message!, '--json'])).stdout)).toEqual({
       cancelled: [message],
     })
-    expect((await sean.run(['later'])).stdout).toBe('Nothing waits for later.\n')
+    expect((await sean.run(['later'])).stdout).toBe('No messages are scheduled.\n')
     const never = await sean.run(['later', 'cancel', newMessageId()])
-    expect(never).toMatchObject({ code: 1, stderr: expect.stringContaining('You have no later message') })
+    expect(never).toMatchObject({ code: 1, stderr: expect.stringContaining('You have no scheduled message') })
     expect(await sean.run(['later', 'cancel', 'first'])).toMatchObject({ code: 2 })
     const now = await send('--expires', 'in 90s')
     expect(now.stdout).toMatch(
@@ -237,7 +239,7 @@ describe('as humans and models write it', () => {
     expect(answer.text).toContain('Delivery: 2027-07-01T09:00:00Z (Thursday, UTC, in ')
   })
 
-  test('a hub that does not know later messages refuses it, and nothing is sent now instead', async () => {
+  test('a hub that does not know scheduled messages refuses it, and nothing is sent now instead', async () => {
     const answers: Record<string, [number, object]> = {
       '/healthz': [200, { ok: true, program: 'claude-net', version: '0.1.0' }],
       '/v1/messages': [

@@ -309,7 +309,7 @@ test('an admin lifts a brake: messages are allowed again, the count is reset, an
   ])
 })
 
-test('a later message counts when it is delivered, and not before', async () => {
+test('a scheduled message counts when it is delivered, and not before', async () => {
   const hub = await startBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   const at = new Date(Date.now() + 1000).toISOString()

@@ -344,7 +344,7 @@ function lastOf<T>(all: Generator<unknown, T>): T {
   }
 }
 
-test('later messages that wait, and the fate of those that ended, are in a backup and its tail', async () => {
+test('scheduled messages that wait, and the fate of those that ended, are in a backup and its tail', async () => {
   const hub = new FollowedHub()
   await members(hub)
   const later = (body: string, minutes: number, to = ['ben']): Command & { id: string } => ({
@@ -384,5 +384,5 @@ test('later messages that wait, and the fate of those that ended, are in a backu
   using damaged = new DatabaseSync(copy)
   damaged.exec(`update later set content = replace(content, 'waits', 'wants')`)
   damaged.close()
-  expect(() => checkBackup(copy)).toThrow(`the later message ${waits.id} is not what was sent`)
+  expect(() => checkBackup(copy)).toThrow(`the scheduled message ${waits.id} is not what was sent`)
 })

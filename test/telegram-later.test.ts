@@ -29,7 +29,7 @@ test('a person writes now what goes out later, sees what waits, and cancels it',
   expect(await inboxOf(ovh5, 1)).toMatchObject([{ body: 'soon', from: 'sean' }])
 })
 
-test('a person receives later messages when they are due, and is notified when one of theirs is refused', async () => {
+test('a person receives scheduled messages when they are due, and is notified when one of theirs is refused', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   const at = new Date(Date.now() + 1000).toISOString()
@@ -41,6 +41,8 @@ test('a person receives later messages when they are due, and is notified when o
   const told = await until('it was told', () =>
     telegram.sent.find(({ text }) => text.includes('was due, but nobody accepted it')),
   )
-  expect(told.text).toContain('A later message to ovh5 was due, but nobody accepted it: ovh5 takes no messages now.')
+  expect(told.text).toContain(
+    'A scheduled message to ovh5 was due, but nobody accepted it: ovh5 takes no messages now.',
+  )
   expect(told.text).toContain('which begins: too late')
 })

@@ -116,7 +116,7 @@ test('a former owner of a machine sees no more of its traffic, the new one does 
   await Promise.all([ofSean.next('members'), ofAnn.next('members')])
 })
 
-test('notices of the hub, later messages and expired ones are traffic too; a repeated send is not', async () => {
+test('notices of the hub, scheduled messages and expired ones are traffic too; a repeated send is not', async () => {
   const { hub, chasclaude, seanclaude, admin, send } = await org()
   const stream = await open(hub, admin)
   await stream.next('ready')

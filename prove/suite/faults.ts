@@ -252,8 +252,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/state/apply/projects.test.ts',
   },
   {
-    name: 'a later message is delivered twice',
-    promise: 'A later message is delivered once.',
+    name: 'a scheduled message is delivered twice',
+    promise: 'A scheduled message is delivered once.',
     file: 'hub/state/apply/deliver-later.ts',
     find: "  db.run('delete from later where id = ?', id)\n",
     put: '',
@@ -261,8 +261,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/state/apply/later.test.ts',
   },
   {
-    name: 'a cancelled later message is sent',
-    promise: 'A later message that was cancelled is not delivered.',
+    name: 'a cancelled scheduled message is sent',
+    promise: 'A scheduled message that was cancelled is not delivered.',
     file: 'hub/state/apply/deliver-later.ts',
     find: 'where id = ? and ended is null and due_steady <= ?',
     put: 'where id = ? and due_steady <= ?',

@@ -70,8 +70,8 @@ async function cancelOne({ client, outbox }: Machine, id: string): Promise<void>
 
 function inWords({ messages }: LaterAnswer, kept: number, now: number): string {
   const here =
-    kept > 0 ? [`${count(kept, 'message')} for later ${kept === 1 ? 'waits' : 'wait'} here for the hub.`] : []
-  if (messages.length === 0) return ['Nothing waits for later.', ...here].join('\n')
+    kept > 0 ? [`${count(kept, 'scheduled message')} ${kept === 1 ? 'waits' : 'wait'} here for the hub.`] : []
+  if (messages.length === 0) return ['No messages are scheduled.', ...here].join('\n')
   return [...messages.map(message => oneInWords(message, now)), ...here].join('\n\n')
 }
 

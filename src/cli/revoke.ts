@@ -14,7 +14,7 @@ export function revokeCommand(): Command {
       print(options, answer, () => {
         const what = answer.revoked === 0 ? `${answer.name} had no token.` : `${answer.name} is locked out.`
         const later = answer.later
-          ? ` ${count(answer.later, 'message')} that it had written for later ${answer.later === 1 ? 'was' : 'were'} cancelled.`
+          ? ` ${count(answer.later, 'scheduled message')} ${answer.later === 1 ? 'was' : 'were'} cancelled.`
           : ''
         return `${what}${later} Its inbox still receives messages; to let it in again: claude-net invite ${answer.name}`
       })

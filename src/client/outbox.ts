@@ -106,7 +106,7 @@ export class Outbox {
     })
   }
 
-  /** Returns the ids of later messages that wait here for a hub. */
+  /** Returns the ids of scheduled messages that wait here for a hub. */
   waitingLater(): string[] {
     return [...this.#store.files()].filter(({ request }) => request.at !== undefined).map(({ request }) => request.id)
   }

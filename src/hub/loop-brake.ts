@@ -81,7 +81,7 @@ export class LoopBrake {
     })
   }
 
-  /** Counts a later message, which happens when it is delivered. */
+  /** Counts a scheduled message, which happens when it is delivered. */
   #countLater(at: Moment, due: ResultOf<CommandOf<'later.deliver'>>): void {
     if (due.became !== 'sent') return
     const body = this.#hub.state.db.get<{ body: string }>('select body from message where seq = ?', due.seq)?.body ?? ''

@@ -35,7 +35,7 @@ function textOf(messages: InboxMessage[], unread = messages.length): InboxText {
 }
 
 describe('the inbox text', () => {
-  test('marks messages that their sender has followed up, and states when a later message was written', () => {
+  test('marks messages that their sender has followed up, and states when a scheduled message was written', () => {
     const { text } = textOf([
       message(1, 'old', { newer: 2 }),
       message(2, 'newer', { newer: 1 }),

@@ -166,7 +166,7 @@ export function overtakenText({ newer = 0, from }: Pick<InboxMessage, 'newer' | 
   return [`${count(newer, 'newer message')} from ${from} ${newer === 1 ? 'follows' : 'follow'}`]
 }
 
-/** States when a later message was written; nothing for any other message. */
+/** States when a scheduled message was written; nothing for any other message. */
 export function writtenText({ writtenAt, sentAt }: Pick<InboxMessage, 'writtenAt' | 'sentAt'>, now: number): string[] {
   if (writtenAt === undefined || Date.parse(sentAt) - Date.parse(writtenAt) < 60_000) return []
   return [`written ${ago(Date.parse(writtenAt), now)} for then`]

@@ -25,7 +25,7 @@ function storedText({ id, at, recipients }: SendAnswer, now: number): string {
   return lines.join('\n')
 }
 
-/** Returns the outcome for a later message that is not due yet. */
+/** Returns the outcome for a scheduled message that is not due yet. */
 function laterText(id: string, recipients: SentTo[]): string {
   const names = recipients.filter(({ status }) => status === 'later').map(formatAddress)
   const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : ''

@@ -82,11 +82,11 @@ export const SendRequest = z.strictObject({
   body: WellFormed.refine(text => !isBlank(text), 'a message needs a text'),
   replyTo: MessageId.optional(),
   intent: Intent.optional(),
-  /** Counted from storage in the inbox; for a later message from `at`. */
+  /** Counted from storage in the inbox; for a scheduled message from `at`. */
   expiresInS: z.number().int().min(1).max(maxExpiryS).optional(),
   /** For a `request` or `urgent` to several: time during which answers do not wake its sender. See `Gather`. */
   withinS: z.number().int().min(1).max(maxWithinS).optional(),
-  /** For a later message: the hub stores it now and delivers it at this time. Any offset, millisecond precision. */
+  /** For a scheduled message: the hub stores it now and delivers it at this time. Any offset, millisecond precision. */
   at: z.iso.datetime({ offset: true }).optional(),
   /** The project of the sending session: its own claim, and not part of the content that the id binds. */
   fromProject: ProjectScope.optional(),
@@ -165,7 +165,7 @@ export const SentTo = z.object({
 })
 export type SentTo = z.infer<typeof SentTo>
 
-/** For a later message that waits, `seq` and `sentAt` are those of its storage; it gets new ones on delivery. */
+/** For a scheduled message that waits, `seq` and `sentAt` are those of its storage; it gets new ones on delivery. */
 export const SendAnswer = z.object({
   id: MessageId,
   seq: z.number().int(),
@@ -187,7 +187,7 @@ export const InboxMessage = z.object({
   replyTo: MessageId.optional(),
   intent: Intent,
   expiresAt: Timestamp.optional(),
-  /** For a later message: the time its sender wrote it. `sentAt` is the time of delivery. */
+  /** For a scheduled message: the time its sender wrote it. `sentAt` is the time of delivery. */
   writtenAt: Timestamp.optional(),
   body: z.string(),
   /** Set if the recipient's policy reserves it for its user: a client must not show the text to an agent. */
@@ -292,7 +292,7 @@ export const Gather = z.object({
 })
 export type Gather = z.infer<typeof Gather>
 
-/** A later message that waits for its delivery at `at`. */
+/** A scheduled message that waits for its delivery at `at`. */
 export const LaterMessage = z.object({
   id: MessageId,
   /** As the sender wrote it. */
@@ -308,10 +308,10 @@ export const LaterMessage = z.object({
 })
 export type LaterMessage = z.infer<typeof LaterMessage>
 
-/** Maximum number of characters of a text in the list of later messages. */
+/** Maximum number of characters of a text in the list of scheduled messages. */
 export const laterCharacters = 1000
 
-/** All later messages of the caller that wait, by `at`: 100 at most. */
+/** All scheduled messages of the caller that wait, by `at`: 100 at most. */
 export const LaterAnswer = z.object({ messages: z.array(LaterMessage) })
 export type LaterAnswer = z.infer<typeof LaterAnswer>
 

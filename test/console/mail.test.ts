@@ -191,7 +191,7 @@ test('a refused send shows why, does not block others, and can be changed', asyn
   await expect.poll(async () => (await inboxOf(backend)).map(({ body }) => body)).toContain('Is anybody there?')
 })
 
-test('later messages are listed with their times, and can be cancelled', async context => {
+test('scheduled messages are listed with their times, and can be cancelled', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/sean/chasclaude' })
   await page.getByRole('textbox', { name: 'Text' }).fill('Tomorrow is another day.')

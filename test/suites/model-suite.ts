@@ -32,7 +32,7 @@ export function modelSuite(
   open: (dir: string, clocks: Clocks) => Modelled | Promise<Modelled>,
   { numRuns, atLeast }: { numRuns: number; atLeast: number },
 ): void {
-  test(`any sequence of sends, later messages, reads, acks, projects, policies, names, tokens, expiries, deletions and crashes over ${name} leaves the state of the model`, {
+  test(`any sequence of sends, scheduled messages, reads, acks, projects, policies, names, tokens, expiries, deletions and crashes over ${name} leaves the state of the model`, {
     timeout: 4 * limitMs,
   }, async () => {
     const dir = tempDir('model')

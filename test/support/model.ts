@@ -31,11 +31,11 @@ export interface ModelMessage {
   deliveries: Map<number, ModelDelivery>
   /** Time at which its text was deleted. */
   textDeletedAt?: number
-  /** Of a later message: the time it was written. */
+  /** Of a scheduled message: the time it was written. */
   writtenAt?: number
 }
 
-/** A later message that waits, or has ended without being delivered. */
+/** A scheduled message that waits, or has ended without being delivered. */
 interface ModelLater {
   command: Send
   writtenAt: number

@@ -14,7 +14,7 @@ import { useAsk } from '../ui/use-ask.ts'
 import { Intent } from './message-row.tsx'
 import { onStored } from './sends.ts'
 
-/** A button with the number of later messages, which opens their list. */
+/** A button with the number of scheduled messages, which opens their list. */
 export function LaterButton() {
   const isOpen = useSignal(false)
   const later = useAsk(signal => call('listLater', { signal }), [])
@@ -36,7 +36,7 @@ export function LaterButton() {
         <span class="hidden"> for later</span>
       </Button>
       {isOpen.value && (
-        <Dialog title="Later messages" wide onClose={() => (isOpen.value = false)}>
+        <Dialog title="Scheduled messages" wide onClose={() => (isOpen.value = false)}>
           <Loaded asked={later}>
             {({ messages }) =>
               messages.length === 0 ? (

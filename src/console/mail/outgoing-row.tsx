@@ -43,7 +43,7 @@ export function OutgoingRow({ item, onTaken }: { item: Outgoing; onTaken: (part:
   )
 }
 
-/** Returns a send as a draft. The time of a later message must be typed again. */
+/** Returns a send as a draft. The time of a scheduled message must be typed again. */
 function draftOf({ to, body, intent, replyTo, answersFor }: Outgoing['request']): Partial<Draft> {
   return {
     to: [to].flat().join(', '),

@@ -17,7 +17,7 @@ export interface Outgoing {
 /** Requests to the hub. All three reject with an error of the API: see `Failure`. */
 export interface Post {
   send(request: Outgoing['request']): Promise<SendAnswer>
-  /** Reports whether the hub has stored the message of this id, also as a later message. */
+  /** Reports whether the hub has stored the message of this id, also as a scheduled message. */
   isStored(id: string): Promise<boolean>
 }
 

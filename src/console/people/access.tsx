@@ -163,13 +163,13 @@ function Revoke({ name, onClose }: { name: string; onClose: () => void }) {
       onDo={async () => {
         const { revoked, later } = await call('revokeMember', { params: { name } })
         const cancelled = later
-          ? ` ${count(later, 'message')} that it had written for later ${later === 1 ? 'was' : 'were'} cancelled.`
+          ? ` ${count(later, 'scheduled message')} ${later === 1 ? 'was' : 'were'} cancelled.`
           : ''
         toast(`${revoked === 0 ? `${name} had no token.` : `${name} is locked out.`}${cancelled}`)
       }}
     >
       <p>
-        Every token of {name} ends at once, and so do its sessions here. Its later messages are cancelled. Its inbox
+        Every token of {name} ends at once, and so do its sessions here. Its scheduled messages are cancelled. Its inbox
         stays; to let it in again, invite it again.
       </p>
     </Confirm>

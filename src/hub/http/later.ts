@@ -4,7 +4,7 @@ import { laterOf } from '../state/query/later.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
-/** `GET /v1/later`: the caller's later messages that are not due yet. */
+/** `GET /v1/later`: the caller's scheduled messages that are not due yet. */
 export const listLater: Handlers['listLater'] = ({ hub, identity }) => ({
   messages: laterOf(hub.state.db, identity.member).map(({ seq: _, at, writtenAt, body, ...message }) => ({
     ...message,

@@ -116,7 +116,7 @@ export const getMessage: (sight: Sight) => Handlers['getMessage'] = sight => asy
 function waitsForLater(id: string, dueAt: number): ClaudeNetError {
   return new ClaudeNetError(
     'not_found',
-    `Message ${id} is a later message, and in no inbox before ${timestamp(dueAt)}.`,
+    `Message ${id} is a scheduled message, and in no inbox before ${timestamp(dueAt)}.`,
     'claude-net later shows it.',
   )
 }

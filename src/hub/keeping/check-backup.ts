@@ -15,7 +15,7 @@ import { fingerprintOf, type Shape, shapeOf } from './fingerprint.ts'
 /** The first schema that deletes texts after some time. */
 const deletingSchema = 7
 
-/** The first schema with later messages. */
+/** The first schema with scheduled messages. */
 const laterSchema = 18
 
 /**
@@ -126,12 +126,12 @@ function expectTexts(db: DatabaseSync, file: string, schema: number): void {
   if (schema >= laterSchema) expectLater(db, file)
 }
 
-/** Checks the content hash of later messages that wait, too. */
+/** Checks the content hash of scheduled messages that wait, too. */
 function expectLater(db: DatabaseSync, file: string): void {
   const waiting = db.prepare('select id, content, hash, due_at from later where ended is null')
   for (const row of waiting.iterate() as Iterable<unknown> as Iterable<WaitingRow>) {
     const content = contentOf(row.content)
-    if (!content || !isWhole(content, row)) throw notGood(file, `the later message ${row.id} is not what was sent`)
+    if (!content || !isWhole(content, row)) throw notGood(file, `the scheduled message ${row.id} is not what was sent`)
   }
 }
 

@@ -2,11 +2,11 @@ import type { Command } from '../state/commands.ts'
 import { dueLater } from '../state/query/later.ts'
 import type { Database } from '../state/store/database.ts'
 
-/** Later messages read from the store at a time. */
+/** Scheduled messages read from the store at a time. */
 const atOnce = 50
 
 /**
- * Delivers the later messages that are due at the steady time returned by `now`, in order and in batches, so that other commands run in
+ * Delivers the scheduled messages that are due at the steady time returned by `now`, in order and in batches, so that other commands run in
  * between. Throws nothing: messages that could not be delivered wait for the next call.
  */
 export async function deliverDue(

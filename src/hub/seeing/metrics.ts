@@ -208,7 +208,7 @@ export class Metrics {
       'result',
     ])
     for (const [result, count] of new Map([['stored', 0], ...this.#sends])) sends.inc({ result }, count)
-    const due = counter(now, 'claude_net_later_due_total', 'Later messages that were due, by result.', ['result'])
+    const due = counter(now, 'claude_net_later_due_total', 'Scheduled messages that were due, by result.', ['result'])
     for (const result of ['sent', 'refused']) due.inc({ result }, this.#laterDue.get(result) ?? 0)
     const requests = counter(now, 'claude_net_http_requests_total', 'Responses by route and status.', [
       'method',
@@ -306,7 +306,7 @@ function membersNow(now: Registry, { state, presence }: Hub, byMember: boolean):
   if (byMember) unreadNow(now, all)
   const unread = gauge(now, 'claude_net_unread_messages_of_all', 'Unread messages of all members together.')
   unread.set(all.reduce((sum, member) => sum + member.unread, 0))
-  gauge(now, 'claude_net_later_messages', 'Later messages that wait, of all members together.').set(
+  gauge(now, 'claude_net_later_messages', 'Scheduled messages that wait, of all members together.').set(
     laterCount(state.db),
   )
   const members = gauge(now, 'claude_net_members', 'Members by kind.', ['kind'])

@@ -1,5 +1,5 @@
 /**
- * Reports whether this hub does the work that must be done once for the whole history: clock ticks, later messages, the Telegram bridge,
+ * Reports whether this hub does the work that must be done once for the whole history: clock ticks, scheduled messages, the Telegram bridge,
  * posts to webhooks, notices to owners. Of several hubs that share a log one has the duty; a standalone hub always does.
  */
 export interface Duty {

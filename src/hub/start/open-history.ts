@@ -68,6 +68,6 @@ export function logVerdict(log: Logger, verdict: Verdict, differing: readonly st
 /** Returns a log line for a change of the hub that acts for all hubs of the history. */
 export function claimInWords({ isMine }: Claim): string {
   return isMine
-    ? 'this hub acts for all hubs of its history: ticks, later messages, Telegram, posts of webhooks'
+    ? 'this hub acts for all hubs of its history: ticks, scheduled messages, Telegram, posts of webhooks'
     : 'this hub no longer acts for the other hubs of its history'
 }

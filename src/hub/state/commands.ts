@@ -29,7 +29,7 @@ export type Command =
       expiresInS?: number
       /** Of a question to several: time during which answers are gathered before one wakes its asker. */
       withinS?: number
-      /** Time of delivery, in ms since 1970: until then it waits as a later message, and `later.deliver` sends it. */
+      /** Time of delivery, in ms since 1970: until then it waits as a scheduled message, and `later.deliver` sends it. */
       at?: number
       /** Project of the sending session, as its machine claims; empty for none. */
       fromProject?: string
@@ -48,7 +48,7 @@ export type Command =
        */
       shownAt?: { chat: number; message: number }
     }
-  /** Sends a later message that is due. Does nothing when it is not due, or was cancelled or sent before. */
+  /** Sends a scheduled message that is due. Does nothing when it is not due, or was cancelled or sent before. */
   | { type: 'later.deliver'; id: string }
   | { type: 'later.cancel'; by: number; id: string }
   /**
@@ -235,7 +235,7 @@ export interface RecipientOutcome {
   member: number
   name: string
   kind: MemberKind
-  /** `later` only in the result of sending a later message, before it is due. */
+  /** `later` only in the result of sending a scheduled message, before it is due. */
   status: 'stored' | 'refused' | 'later'
   /** Project of the recipient that it is for. */
   project?: string
@@ -244,7 +244,7 @@ export interface RecipientOutcome {
 
 /** Results of commands that were carried out, by type. */
 export interface Results extends ConsoleResults, HubResults, OutgoingResults, TelegramResults {
-  /** `at` is set for a later message that waits. */
+  /** `at` is set for a scheduled message that waits. */
   'message.send': {
     id: string
     seq: number
@@ -268,7 +268,7 @@ export interface Results extends ConsoleResults, HubResults, OutgoingResults, Te
   'member.add': { name: string; added: boolean }
   'member.own': { name: string; owner: string | null }
   'member.rename': { name: string }
-  /** `later` is the number of later messages it cancelled, `sessions` that of console sessions it ended; each is left out when 0. */
+  /** `later` is the number of scheduled messages it cancelled, `sessions` that of console sessions it ended; each is left out when 0. */
   'member.revoke': { name: string; revoked: number; later?: number; sessions?: number }
   'member.delete': { name: string; expired: number }
   'member.policy': { inbound: string; mute: string[] }

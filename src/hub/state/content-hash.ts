@@ -20,7 +20,7 @@ export interface Content {
   replyTo: string | null
   intent: string | null
   expiresInS: number | null
-  /** Time of delivery of a later message, in ms since 1970. The hash of any other message omits it, as before later messages existed. */
+  /** Time of delivery of a scheduled message, in ms since 1970. The hash of any other message omits it, as before scheduled messages existed. */
   at?: number | null
 }
 

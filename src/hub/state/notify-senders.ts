@@ -44,15 +44,15 @@ function fateOf(db: Database, untold: Untold): string {
       return `${expiredAt(untold)} before anybody there had acked it.`
     case 'refused': {
       const { message, hint } = whyInWords(db, untold.why)
-      return `A later message to ${to} was due, but nobody accepted it: ${visibleLine(`${message} ${hint}`.trim(), 300)}`
+      return `A scheduled message to ${to} was due, but nobody accepted it: ${visibleLine(`${message} ${hint}`.trim(), 300)}`
     }
     case 'partly': {
       const whys = untold.refused.slice(0, maxNamed).map(({ name, reason }) => notTakenInWords(name, reason).message)
       const gone = untold.gone.length > 0 ? [goneInWords(untold.gone)] : []
-      return `A later message to ${to} was due, but some did not accept it: ${visibleLine([...whys, ...gone].join(' '), 500)}`
+      return `A scheduled message to ${to} was due, but some did not accept it: ${visibleLine([...whys, ...gone].join(' '), 500)}`
     }
     case 'cancelled':
-      return `A later message to ${to} was cancelled, because the admin ended the tokens of this machine.`
+      return `A scheduled message to ${to} was cancelled, because the admin ended the tokens of this machine.`
   }
 }
 

@@ -68,7 +68,7 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'at_too_far':
       return {
-        message: `${timestamp(why.at)} is too far ahead: a later message waits a year at most. Nothing was sent.`,
+        message: `${timestamp(why.at)} is too far ahead: a scheduled message waits a year at most. Nothing was sent.`,
         hint: `The clock of the hub says ${timestamp(why.now)}.`,
       }
     case 'later_full':
@@ -78,12 +78,12 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'later_cancelled':
       return {
-        message: `Message ${why.id} was a later message, and was cancelled before it was due.`,
+        message: `Message ${why.id} was a scheduled message, and was cancelled before it was due.`,
         hint: 'To send it all the same, send it under a new id.',
       }
     case 'later_refused':
       return {
-        message: `Message ${why.id} was a later message, and was refused when it was due.`,
+        message: `Message ${why.id} was a scheduled message, and was refused when it was due.`,
         hint: 'A message of the hub in your inbox says why. To send it again, send it under a new id.',
       }
     case 'later_delivered':
@@ -93,7 +93,7 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'no_later':
       return {
-        message: `You have no later message ${why.id}.`,
+        message: `You have no scheduled message ${why.id}.`,
         hint: 'claude-net later lists what waits.',
       }
     case 'later_damaged':

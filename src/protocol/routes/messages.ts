@@ -3,7 +3,7 @@ import { MessageId } from '../ids.ts'
 import { HistoryAnswer, HistoryQuery, LaterAnswer, MessageWithReceipts, SendAnswer, SendRequest } from '../messages.ts'
 import { anyToken, members, route } from './route.ts'
 
-/** Sending, history and later messages. */
+/** Sending, history and scheduled messages. */
 export const messagesRoutes = {
   sendMessage: route({
     method: 'POST',
@@ -35,14 +35,14 @@ export const messagesRoutes = {
   listLater: route({
     method: 'GET',
     path: '/v1/later',
-    summary: "The caller's later messages that are not delivered yet, by due time",
+    summary: "The caller's scheduled messages that are not delivered yet, by due time",
     audience: members,
     answer: LaterAnswer,
   }),
   cancelLater: route({
     method: 'DELETE',
     path: '/v1/later/:id',
-    summary: 'Cancel a later message that is not delivered yet; idempotent',
+    summary: 'Cancel a scheduled message that is not delivered yet; idempotent',
     audience: members,
     params: z.strictObject({ id: MessageId }),
     answer: z.object({ id: MessageId, cancelled: z.literal(true) }),

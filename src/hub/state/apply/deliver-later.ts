@@ -15,7 +15,7 @@ import { beginningOf, noteUntold } from './untold.ts'
 type Deliver = CommandOf<'later.deliver'>
 
 /**
- * Sends a later message that is due, as if its sender had sent it now: with this entry's seq and time, and with the groups, policies and room of
+ * Sends a scheduled message that is due, as if its sender had sent it now: with this entry's seq and time, and with the groups, policies and room of
  * now. Recipients that refuse it, or are gone, are noted for its sender.
  */
 export function applyDeliver(db: Database, { v, seq, time, steady, command }: DatedEntry<Deliver>): Outcome<Deliver> {

@@ -56,7 +56,7 @@ function start() {
   }
 }
 
-test('a later message is in no inbox before it is due, and then has the seq and time of its delivery', () => {
+test('a scheduled message is in no inbox before it is due, and then has the seq and time of its delivery', () => {
   const { made, ana, ben, send, pass, inbox, waiting } = start()
   const writtenAt = new Date(made.time).toISOString()
   const later = send({ expiresInS: 60 })
@@ -81,7 +81,7 @@ test('a later message is in no inbox before it is due, and then has the seq and 
   expect(inbox(ben)).toHaveLength(2)
 })
 
-test('repeating a later message returns the first outcome, also after it is due; another message under its id is a conflict', () => {
+test('repeating a scheduled message returns the first outcome, also after it is due; another message under its id is a conflict', () => {
   const { made, ben, command, refusal, pass, inbox } = start()
   const first = command()
   const answer = made.do(first)
@@ -110,7 +110,7 @@ test('a past time is refused, unless the send was in transit or waited in an out
   expect(bodies(ben)).toEqual(['on its way', 'kept'])
 })
 
-test('later messages are due by steady time, whatever the wall clock shows', () => {
+test('scheduled messages are due by steady time, whatever the wall clock shows', () => {
   const { made, ben, send, pass, bodies } = start()
   send()
   made.clockOffset += day
@@ -120,7 +120,7 @@ test('later messages are due by steady time, whatever the wall clock shows', () 
   expect(bodies(ben)).toEqual(['good morning'])
 })
 
-test('later messages that are due together are delivered by the time due, then in the order written', () => {
+test('scheduled messages that are due together are delivered by the time due, then in the order written', () => {
   const { made, ben, send, pass, bodies } = start()
   for (const [body, minutes] of [
     ['third', 30],
@@ -179,8 +179,8 @@ test('the sender of a message that is refused when it is due is notified once', 
   expect(bodies(ana)).toEqual([
     [
       'What became of 2 messages that you sent:',
-      `- A later message to ben was due, but nobody accepted it: ben takes no messages now. Only its user can change that. Message ${whole.id}, which begins: for ben alone`,
-      `- A later message to ben, cat was due, but some did not accept it: ben takes no messages now. Message ${partly.id}, which begins: for both`,
+      `- A scheduled message to ben was due, but nobody accepted it: ben takes no messages now. Only its user can change that. Message ${whole.id}, which begins: for ben alone`,
+      `- A scheduled message to ben, cat was due, but some did not accept it: ben takes no messages now. Message ${partly.id}, which begins: for both`,
     ].join('\n'),
   ])
   pass(hour)
@@ -203,7 +203,9 @@ test('a sender is notified of members and groups deleted before the message was 
   expect(bodies(newBen)).toEqual([])
   expect(bodies(cat)).toEqual(['to some'])
   const [notice] = bodies(ana)
-  expect(notice).toContain('- A later message to ben was due, but nobody accepted it: ben: no member or group has this')
+  expect(notice).toContain(
+    '- A scheduled message to ben was due, but nobody accepted it: ben: no member or group has this',
+  )
   expect(notice).toContain('some did not accept it: team, ben are no longer members, groups or projects.')
 })
 
@@ -262,7 +264,7 @@ test('a cancelled message is never delivered, and its id stays in use for a year
   expect(cancel(ana, made.send(ana, 'ben'))).toMatchObject({ ok: false, refusal: { code: 'not_found' } })
 })
 
-test('each sender may have a hundred later messages waiting', () => {
+test('each sender may have a hundred scheduled messages waiting', () => {
   const { made, ana, ben, command, send, refusal, pass } = start()
   const sent = Array.from({ length: 100 }, () => send())
   expect(refusal({})).toMatchObject({ code: 'later_full', message: expect.stringContaining('100 messages') })
@@ -274,7 +276,7 @@ test('each sender may have a hundred later messages waiting', () => {
   send({ to: ['cat'] })
 })
 
-test('a revoked member is notified that its later messages are cancelled; those of a deleted member are deleted', () => {
+test('a revoked member is notified that its scheduled messages are cancelled; those of a deleted member are deleted', () => {
   const { made, ana, ben, command, send, pass, inbox, bodies, waiting } = start()
   const { id } = send()
   made.do({ ...command(), by: ben, to: ['ana'] })
@@ -283,13 +285,13 @@ test('a revoked member is notified that its later messages are cancelled; those 
   made.do({ type: 'member.delete', name: 'ben' })
   expect(pass(hour)).toEqual([])
   expect(bodies(ana)).toEqual([
-    `What became of 1 message that you sent:\n- A later message to ben was cancelled, because the admin ended the tokens of this machine. Message ${id}, which begins: good morning`,
+    `What became of 1 message that you sent:\n- A scheduled message to ben was cancelled, because the admin ended the tokens of this machine. Message ${id}, which begins: good morning`,
   ])
   expect(inbox(ben)).toEqual([])
   expect(made.do({ type: 'member.revoke', name: 'ana' })).toEqual({ name: 'ana', revoked: 0 })
 })
 
-test('a later message that was damaged on disk is not delivered, and its sender is notified', () => {
+test('a scheduled message that was damaged on disk is not delivered, and its sender is notified', () => {
   const { made, ana, ben, send, pass, inbox, bodies } = start()
   const [torn, other] = [send(), send({ body: 'whole' })]
   made.state.db.run(`update later set content = substr(content, 2) where id = ?`, torn.id)

@@ -13,7 +13,7 @@ type Send = CommandOf<'message.send'>
 type Cancel = CommandOf<'later.cancel'>
 
 /**
- * A later message until it is due. Names and aliases are resolved to members when it is written, so a member who is renamed still gets it.
+ * A scheduled message until it is due. Names and aliases are resolved to members when it is written, so a member who is renamed still gets it.
  * Groups and `all` are resolved when it is due.
  */
 export interface LaterContent {
@@ -23,7 +23,7 @@ export interface LaterContent {
   meant: Record<string, number>
 }
 
-/** A later message whose id is in use. */
+/** A scheduled message whose id is in use. */
 export interface LaterRow {
   id: string
   seq: number
@@ -84,7 +84,7 @@ export function repeatLater(command: Send, hash: Buffer, earlier: LaterRow): Out
   return done<Send>({ id, seq, sentAt, recipients, repeated: true, at })
 }
 
-/** Cancels a later message of `by` that waits. A repetition has the same outcome. */
+/** Cancels a scheduled message of `by` that waits. A repetition has the same outcome. */
 export function applyCancel(db: Database, { steady, command: { by, id } }: DatedEntry<Cancel>): Outcome<Cancel> {
   const row = boundLater(db, id)
   if (row?.sender === by) {
@@ -101,7 +101,7 @@ export function applyCancel(db: Database, { steady, command: { by, id } }: Dated
   return refuse('not_found', { code: 'no_later', id })
 }
 
-/** Cancels all later messages of a member whose tokens ended, and records that for the member. Returns their number. */
+/** Cancels all scheduled messages of a member whose tokens ended, and records that for the member. Returns their number. */
 export function cancelAllOf(db: Database, steady: number, sender: number): number {
   const waiting = db.all<{ id: string; content: string }>(
     'select id, content from later where sender = ? and ended is null order by due_at, seq',
@@ -120,7 +120,7 @@ export function endLater(db: Database, id: string, how: 'cancelled' | 'refused',
   db.run('update later set ended = ?, ended_steady = ?, content = null where id = ?', how, steady, id)
 }
 
-/** Deletes all later messages of a member that is deleted. */
+/** Deletes all scheduled messages of a member that is deleted. */
 export function deleteLaterOf(db: Database, sender: number): void {
   db.run('delete from later where sender = ?', sender)
   db.run('delete from untold where sender = ?', sender)

@@ -36,9 +36,9 @@ export const limits = {
   urgentDivisor: 3,
   /** Smaller changes of the wall clock against the steady one are corrections, and are not recorded as steps, in ms. */
   clockStepMs: 1000,
-  /** Most later messages that one sender may have waiting. */
+  /** Most scheduled messages that one sender may have waiting. */
   laterPerSender: 100,
-  /** Longest time ahead at which a later message may be due, in ms: a year. */
+  /** Longest time ahead at which a scheduled message may be due, in ms: a year. */
   laterAheadMs: 366 * dayMs,
   /** Largest age of the delivery time of a send that has not waited in an outbox, in ms: it was in transit. */
   laterSlackMs: 5000,

@@ -87,7 +87,7 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
 }
 
 /**
- * Ends every token, console session, open code and webhook URL of a member, and cancels its later messages. Its inbox stays; it may be invited
+ * Ends every token, console session, open code and webhook URL of a member, and cancels its scheduled messages. Its inbox stays; it may be invited
  * again.
  */
 export function applyRevoke(db: Database, { steady, command }: DatedEntry<Revoke>): Outcome<Revoke> {

@@ -67,7 +67,7 @@ export interface Arrived {
   hash: Buffer
   resolved: Addressees
   answered: Answered | undefined
-  /** Of a later message: the time it was due, and, if it has waited here, the time it was written. */
+  /** Of a scheduled message: the time it was due, and, if it has waited here, the time it was written. */
   later?: { dueAt: number; writtenAt?: number }
 }
 

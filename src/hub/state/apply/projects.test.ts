@@ -218,7 +218,7 @@ test('an answer goes to the project that asked; to any session if that was delet
   expect(placeOf('ana')).toEqual([undefined])
 })
 
-test('a later message reaches the project of a renamed machine, and is refused if the project was deleted', () => {
+test('a scheduled message reaches the project of a renamed machine, and is refused if the project was deleted', () => {
   const { made, db, ana, ben, see, counts } = start()
   see(ben, 'shop')
   const later = (days: number, ...others: string[]) => {

@@ -131,7 +131,7 @@ function deleteRecords(db: Database, limits: Limits, budget: Budget): void {
   }
 }
 
-/** Frees the ids of later messages that were not delivered. */
+/** Frees the ids of scheduled messages that were not delivered. */
 function unbindLater(db: Database, { record }: Limits, budget: Budget): void {
   budget.looks -= db.run(
     `delete from later where id in (select id from later where ended is not null and ended_steady <= ?

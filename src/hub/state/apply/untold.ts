@@ -21,9 +21,9 @@ interface Of {
 
 /**
  *   expired    `members` recipients have not acked it before its end; `at` has the first of them
- *   refused    a later message that every recipient refused when it was due
- *   partly     a later message that some recipients refused
- *   cancelled  a later message of a member whose tokens were revoked
+ *   refused    a scheduled message that every recipient refused when it was due
+ *   partly     a scheduled message that some recipients refused
+ *   cancelled  a scheduled message of a member whose tokens were revoked
  */
 export type Untold =
   | (Of & { what: 'expired'; at: { name: string; fetched: boolean }[]; members: number })

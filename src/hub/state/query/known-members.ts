@@ -42,7 +42,7 @@ export function knownSettings(db: Database): InboxSettings {
   return known.settings
 }
 
-/** Reports whether any later message, waiting or ended, has an id in use; cached. Code that writes to `later` must call `forgetMembers`. */
+/** Reports whether any scheduled message, waiting or ended, has an id in use; cached. Code that writes to `later` must call `forgetMembers`. */
 export function knowsLater(db: Database): boolean {
   const known = knownIn(db)
   known.hasLater ??= db.get('select 1 from later limit 1') !== undefined

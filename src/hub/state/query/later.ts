@@ -3,7 +3,7 @@ import type { LaterContent } from '../apply/later.ts'
 import { contentHash } from '../content-hash.ts'
 import type { Database } from '../store/database.ts'
 
-/** A later message that waits. Times in ms since 1970. */
+/** A scheduled message that waits. Times in ms since 1970. */
 export interface WaitingLater {
   id: string
   /** Seq of the entry that stored it. */
@@ -17,7 +17,7 @@ export interface WaitingLater {
   body: string
 }
 
-/** Returns the later messages of `sender` that wait, by the time they are due. */
+/** Returns the scheduled messages of `sender` that wait, by the time they are due. */
 export function laterOf(db: Database, sender: number): WaitingLater[] {
   const rows = db.all<{ id: string; seq: number; at: number; writtenAt: number; content: string }>(
     `select id, seq, due_at as at, written_at as writtenAt, content from later
@@ -52,7 +52,7 @@ export function isWhole({ send }: LaterContent, { hash, due_at: at }: { hash: Ui
   return contentHash({ named: JSON.stringify(to), body, replyTo, intent, expiresInS, at }).equals(hash)
 }
 
-/** Returns the time at which the later message `id` of `sender` is due, in ms since 1970; undefined unless it waits. */
+/** Returns the time at which the scheduled message `id` of `sender` is due, in ms since 1970; undefined unless it waits. */
 export function laterDueAt(db: Database, sender: number, id: string): number | undefined {
   return db.get<{ at: number }>(
     'select due_at as at from later where id = ? and sender = ? and ended is null',
@@ -61,7 +61,7 @@ export function laterDueAt(db: Database, sender: number, id: string): number | u
   )?.at
 }
 
-/** Returns the ids of later messages that are due at `steady`, in the order of delivery, at most `limit`. */
+/** Returns the ids of scheduled messages that are due at `steady`, in the order of delivery, at most `limit`. */
 export function dueLater(db: Database, steady: number, limit: number): string[] {
   return db
     .all<{ id: string }>(
@@ -72,7 +72,7 @@ export function dueLater(db: Database, steady: number, limit: number): string[] 
     .map(({ id }) => id)
 }
 
-/** Returns the number of waiting later messages of all senders. */
+/** Returns the number of waiting scheduled messages of all senders. */
 export function laterCount(db: Database): number {
   return db.get<{ n: number }>('select count(*) as n from later where ended is null')!.n
 }

@@ -199,7 +199,7 @@ async function ask(
   return { sign: 'unclear', text, buttons: options.map(({ label }, index) => ({ label, data: `${key}:${index}` })) }
 }
 
-/** Says when a later message goes out, and which recipients refuse it. */
+/** Says when a scheduled message goes out, and which recipients refuse it. */
 function laterNote(
   { person }: Received,
   at: number,

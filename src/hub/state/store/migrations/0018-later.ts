@@ -1,4 +1,4 @@
-/** Later messages, and events that senders are to be notified of. */
+/** Scheduled messages, and events that senders are to be notified of. */
 export const sql = /* sql */ `
 -- Waits where 'ended' is null. What was cancelled, or refused by all when it was due, keeps its id bound for a year; what was
 -- delivered is a message, and has no row here.
