@@ -167,7 +167,7 @@ test('a hub that was down reports it once when it is back', async () => {
   const longAgo = new Date(Date.now() - 30 * 3600_000)
   utimesSync(alive, longAgo, longAgo)
   await hub.start()
-  expect((await said(telegram, group, 4))[3]!.text).toContain('Telegram keeps what is written to me for 24 hours')
+  expect((await said(telegram, group, 4))[3]!.text).toContain('Telegram stores messages to me for 24 hours')
   rmSync(alive)
 })
 

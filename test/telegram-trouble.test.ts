@@ -61,7 +61,7 @@ test('T08 another poller is waited for, reported as trouble, and cleared when it
   telegram.write(group, sean, '/send ovh5 hello')
   const admin = hub.client(hub.adminToken)
   const trouble = await until('the trouble is told', async () => (await admin.call(api.telegramStatus)).trouble)
-  expect(trouble).toContain('another program asks for this bot')
+  expect(trouble).toContain('another program receives this bot')
   expect(telegram.calls.filter(method => method === 'getUpdates').length).toBeGreaterThanOrEqual(8)
   // What goes out goes on.
   await tell(ovh5, 'sean', 'out')

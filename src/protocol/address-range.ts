@@ -48,7 +48,7 @@ export function plainAddress(address: string): string {
 }
 
 /** Maximum number of ranges that one member may be bound to. */
-export const maxBoundRanges = 32
+const maxBoundRanges = 32
 
 /** Ranges from which a member's tokens may be used; an empty list allows any address. */
 export const BoundTo = z.array(Cidr).max(maxBoundRanges)

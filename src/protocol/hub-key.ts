@@ -18,6 +18,6 @@ export function hubKeyOf(publicKey: KeyObject): HubKey {
 }
 
 /** Returns the fingerprint of a public key in the form of its SubjectPublicKeyInfo in DER. */
-export function hubKeyOfSpki(spki: Uint8Array): HubKey {
+function hubKeyOfSpki(spki: Uint8Array): HubKey {
   return `sha256//${createHash('sha256').update(spki).digest('base64')}`
 }

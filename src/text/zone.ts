@@ -40,7 +40,7 @@ export function momentsOf(wall: WallTime, timeZone: string): number[] {
 }
 
 /** Returns the lead of the zone's clock over UTC at `at`, in ms. */
-export function offsetAt(at: number, timeZone: string): number {
+function offsetAt(at: number, timeZone: string): number {
   return utcOf(wallTimeAt(at, timeZone)) - Math.floor(at / 1000) * 1000
 }
 

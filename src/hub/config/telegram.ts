@@ -44,7 +44,7 @@ const Timing = z
     retryMs: z.number().int().min(10).default(3_000),
     /** Interval between checks of owned machines for unread messages, in ms. */
     lookMs: z.number().int().min(10).default(10_000),
-    /** Time after the hub's start in which no session counts as gone, in ms: sessions reconnect within 5 s. */
+    /** Time after the hub's start in which no session counts as ended, in ms: sessions reconnect within 5 s. */
     graceMs: z.number().int().min(0).default(20_000),
     /** Time a permission prompt waits for its user before the machine's owner is notified, in ms. */
     promptMs: z.number().int().min(0).default(120_000),

@@ -78,7 +78,7 @@ export const markFetched: Handlers['markFetched'] = ({ hub, identity, body }) =>
     ...scopeIn(body),
   })
 
-/** `POST /v1/inbox/told`. Makes no entry for ids whose receipts already say so. */
+/** `POST /v1/inbox/told`. Submits nothing for ids that are already recorded as told. */
 export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
   const { session, how } = body
   const ids = notYetTold(hub.state.db, identity.member, unique(body.ids), how)

@@ -71,7 +71,7 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
       request: request.raw,
       body,
       line: { ...lineFor(call, handlers(), { limits, watch }), setStatus, scope: project },
-      // The hash, as the id of the token is public: whoever knows the seed could use the ids of this caller's next calls first.
+      // The hash, as the id of the token is public: with the seed, others could use the ids of this caller's next calls first.
       seed: Buffer.from(tokenById(hub.state.db, tokenId)?.hash ?? []).toString('base64'),
       signal: gone.signal,
       remarks: renewalRemark(identity, hub),

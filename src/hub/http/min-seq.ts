@@ -31,7 +31,7 @@ export function takeMinSeq({ level, state }: Hub, { query }: FastifyRequest): Pr
   return level === undefined || seq <= state.position.seq ? undefined : level.reach(seq)
 }
 
-/** Parses a seq or a cursor; returns 0 for a cursor of another history, whose seqs mean nothing here. */
+/** Parses a seq or a cursor; returns 0 for a cursor of another history, whose seqs are not comparable. */
 function seqIn(value: unknown, epoch: string): number {
   if (typeof value === 'string' && /^(0|[1-9][0-9]{0,14})$/.test(value)) return Number(value)
   const cursor = typeof value === 'string' ? parseCursor(value) : undefined

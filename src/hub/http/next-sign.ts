@@ -8,7 +8,7 @@ const settleMs = 2000
 
 /**
  * Waits for evidence that a client has read a response: another request of that client while the connection is still open, or the
- * connection staying open for 2 s. If the connection closes earlier, the evidence never comes, as the response may be lost.
+ * connection staying open for 2 s. If the connection closes earlier, there is no evidence: the response may be lost.
  */
 export class NextSign {
   readonly #awaited = new Map<string, Set<() => unknown>>()

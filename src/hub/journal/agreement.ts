@@ -54,7 +54,7 @@ export class Agreement {
     return this.#verdict
   }
 
-  /** The hubs that have come to other outcomes, by name. */
+  /** The hubs with outcomes that differ from this one's, by name. */
   get differing(): string[] {
     return [...this.#views].flatMap(([name, { agrees }]) => (agrees ? [] : [name])).sort()
   }

@@ -26,7 +26,7 @@ interface Applied {
 /**
  * The journal of a standalone hub. Its log and its state are one SQLite file, so a pack is durable once it is applied and synced,
  * and nothing is ever replayed. All commands that are submitted while the last batch is on its way to disk share one transaction and one
- * sync. The sync runs in another thread, so that requests are read and answered meanwhile; a lone command on a fast disk is synced in the
+ * sync. The sync runs in another thread, so that requests are handled meanwhile; a lone command on a fast disk is synced in the
  * main thread, which takes less time. Each start begins an epoch, so that a copy of the file that was put back is noticed.
  */
 export class LocalJournal implements Journal {
@@ -102,7 +102,7 @@ export class LocalJournal implements Journal {
   #commit(batch: Batch): void {
     if (this.#stopped) {
       rejectAll(batch, this.#stopped)
-      this.#goOn()
+      this.#commitNext()
       return
     }
     const startedAt = performance.now()
@@ -111,19 +111,19 @@ export class LocalJournal implements Journal {
     const entries = batch.map(
       ({ command }, index): Entry => ({ v: entryVersion, seq: seq + 1 + index, time, steady, command }),
     )
-    const isHere = batch.length === 1 && this.#lastMs < quickMs
+    const isSyncedHere = batch.length === 1 && this.#lastMs < quickMs
     let applied: Applied
     try {
-      const outcomes = isHere ? this.#applier.applyFirst(entries) : this.#applier.applyUnsettled(entries)
+      const outcomes = isSyncedHere ? this.#applier.applyFirst(entries) : this.#applier.applyUnsettled(entries)
       applied = { batch, entries, outcomes, startedAt }
     } catch (error) {
       this.#storageFailed(batch, error)
-      this.#goOn()
+      this.#commitNext()
       return
     }
-    if (isHere) {
+    if (isSyncedHere) {
       this.#answer(applied)
-      this.#goOn()
+      this.#commitNext()
       return
     }
     this.#settling = this.#settle(applied)
@@ -137,15 +137,15 @@ export class LocalJournal implements Journal {
     } catch (error) {
       this.#settling = undefined
       this.#storageFailed(applied.batch, error)
-      this.#goOn()
+      this.#commitNext()
       throw refusalFor(error)
     }
     this.#settling = undefined
     this.#answer(applied)
-    this.#goOn()
+    this.#commitNext()
   }
 
-  #goOn(): void {
+  #commitNext(): void {
     if (this.#queue.length > 0) this.#schedule()
     else if (!this.#settling) this.#idle?.()
   }

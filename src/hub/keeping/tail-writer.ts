@@ -16,7 +16,7 @@ export type TailPlace = Pick<TailEnd, 'bytes' | 'crc'> & { epoch: string; seq: n
 export interface TailWriterOptions {
   /** Opens the file and finds where to continue it. Entries pushed meanwhile wait. */
   open: () => Promise<{ handle: FileHandle; place: TailPlace }>
-  /** Returns the possible names of the file. Under none of them it is lost: it was removed, or its disk was taken away. */
+  /** Returns the possible names of the file. If it has none of them, it was removed, or its disk was detached. */
   names: () => string[]
   /** Time that entries may wait for others before they are written and synced, in ms. */
   flushMs: number

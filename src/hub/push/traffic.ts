@@ -5,10 +5,10 @@ import type { CommandOf, Entry, Outcome, ResultOf } from '../state/commands.ts'
 import { changedBy, messageOf, type SentItem, type TrafficItem, toldBy } from '../state/query/traffic.ts'
 import type { State } from '../state/state.ts'
 
-/** Characters of a text that are kept with its message. */
-export const beginningCharacters = 200
+/** Characters of a text that are stored with its message. */
+const beginningCharacters = 200
 
-/** Most items that are kept. A reader further behind has to reload. */
+/** Most items that are stored. A reader further behind has to reload. */
 const maxKept = 2000
 
 /** Items per page. */
@@ -40,7 +40,7 @@ export class Traffic {
   #readers = 0
   #forgetting: NodeJS.Timeout | undefined
   readonly #waiting = new Set<() => void>()
-  /** Number of changes to members while somebody reads. */
+  /** Number of changes to members while there are readers. */
   membersVersion = 0
 
   constructor(state: State) {

@@ -52,7 +52,8 @@ export const questions = {
   ): HistoryPage {
     const { db, words, check } = context
     const shown = readsTexts(viewer) ? (sent: Sent) => sent : withoutText
-    if (filter.q !== undefined && !readsTexts(viewer)) throw new Error('texts are searched by those who may read them')
+    if (filter.q !== undefined && !readsTexts(viewer))
+      throw new Error('a viewer without access to texts cannot search them')
     if (filter.q !== undefined) catchUp(context)
     return snapshot(db, () => {
       const eyes = eyesFor(db, viewer, of)

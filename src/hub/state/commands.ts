@@ -222,7 +222,7 @@ export interface Effects {
    * addresses.
    */
   revoked?: string[]
-  /** Data of tokens has changed: they stay valid, but have to be looked up anew. */
+  /** Data of tokens have changed: they stay valid, but cached identities must be read again. */
   tokensChanged?: true
   /** Webhooks that post events were made, changed or deleted, or have something to retry. */
   outgoingChanged?: true

@@ -8,7 +8,7 @@ import type { NotTaken, Refusal, Taken, Why } from './refusals.ts'
 import type { Database } from './store/database.ts'
 import { timestamp } from './timestamp.ts'
 
-/** The message says what happened, the hint what to do next. */
+/** `message` states what happened, `hint` what to do next. */
 interface Words {
   message: string
   hint: string

@@ -47,7 +47,7 @@ export type Why =
   /** It was due, and every recipient refused it, or the disk had damaged it. */
   | { code: 'later_refused'; id: string }
   | { code: 'later_damaged' }
-  /** Names of members who were gone when it was due. */
+  /** Names of members who were deleted before it was due. */
   | { code: 'recipients_gone'; names: string[] }
   | { code: 'no_member'; name: string }
   | { code: 'no_human'; name: string }
@@ -95,7 +95,7 @@ export function refuse(code: ErrorCode, why: Why): Refused {
   return { ok: false, refusal: { code, why } }
 }
 
-/** Returns the refusal for a name that means nobody. */
+/** Returns the refusal for an unknown name. */
 export function refuseUnknown(name: string): Refused {
   return refuse('not_found', { code: 'no_member', name })
 }

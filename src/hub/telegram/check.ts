@@ -48,7 +48,7 @@ export async function checkTelegram(
   if (me.can_read_all_group_messages) {
     warn(
       'privacy',
-      'privacy mode is off: the hub is sent everything that is written in the group',
+      'privacy mode is off: the hub receives everything that is written in the group',
       '@BotFather: /setprivacy, Enable. Then take the bot out of the group and add it again.',
     )
   } else ok('privacy', 'on: the hub receives commands, mentions and replies to the bot')

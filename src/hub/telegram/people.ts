@@ -26,7 +26,7 @@ export class People {
     this.#settings = settings
   }
 
-  /** Makes the humans of hub.json members. Returns the reasons for those who cannot be; they are left out. */
+  /** Makes the humans of hub.json members. Returns the reasons for those who cannot be made members. */
   async enrol(): Promise<string[]> {
     const refused: string[] = []
     const all: Person[] = []
@@ -66,7 +66,7 @@ export class People {
     return this.#all.find(person => person.name === name)
   }
 
-  /** Returns the person to whom hub.json gives this user name, whoever has it on Telegram now. */
+  /** Returns the person with this user name in hub.json, regardless of who has it on Telegram now. */
   byUserName(username: string | undefined): Person | undefined {
     if (username === undefined) return undefined
     return this.#all.find(({ settings }) => settings.username?.toLowerCase() === username.toLowerCase())

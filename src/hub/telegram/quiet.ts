@@ -2,7 +2,7 @@ import { momentInWords, ownZone } from '../../text/zone.ts'
 import type { HumanSettings } from '../config/telegram.ts'
 
 /**
- * Reports whether `now` (ms since 1970) is in somebody's quiet hours. Uses the wall clock of their time zone, so an hour that occurs twice
+ * Reports whether `now` (ms since 1970) is in a person's quiet hours. Uses the wall clock of their time zone, so an hour that occurs twice
  * or not at all counts as the clock shows it. Quiet hours may span midnight; equal start and end mean none.
  */
 export function isQuiet({ quiet, timezone }: Pick<HumanSettings, 'quiet' | 'timezone'>, now: number): boolean {

@@ -58,7 +58,7 @@ function refuseDamaged(db: Database, { id, sender }: LaterRow, steady: number): 
   return done<Deliver>({ became: 'refused' })
 }
 
-/** Returns the current names of the members that a sender meant, and, as they were typed, the names of those who are gone. */
+/** Returns the current names of the members that a sender named, and, as typed, the names that no longer exist. */
 function namesNow(
   db: Database,
   typed: readonly string[],

@@ -18,7 +18,7 @@ interface DeliveryRow {
   settled: 0 | 1
 }
 
-/** Notes the session that fetched these messages. The last one to fetch a message is kept. */
+/** Records the session that fetched these messages; of several the last one. */
 export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched>): Outcome<Fetched> {
   const found = deliveriesOf(db, command.by, command.ids, command.project)
   const open = found.filter(({ settled }) => !settled)

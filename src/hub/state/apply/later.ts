@@ -75,7 +75,7 @@ export function storeLater(
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false, at })
 }
 
-/** Returns the first outcome for a repetition while the message waits; a refusal that says how it ended once it has. */
+/** Returns the first outcome for a repetition while the message waits; after that, a refusal that names how it ended. */
 export function repeatLater(command: Send, hash: Buffer, earlier: LaterRow): Outcome<Send> {
   const { id, seq, sender, written_at: sentAt, due_at: at, outcome, ended } = earlier
   if (sender !== command.by || !hash.equals(earlier.hash)) return refuse('conflict', { code: 'message_id_taken', id })

@@ -41,7 +41,7 @@ export function addMember(
   return { ok: true, isNew: !taken, member }
 }
 
-/** Sets the human to whom a machine belongs, or nobody. */
+/** Sets the owner of a machine, or removes it. */
 export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)

@@ -132,7 +132,7 @@ function gone(db: Database, { seq, time, command: { webhook } }: Of<'outgoing.go
   return done({}, { outgoingChanged: true })
 }
 
-/** Notes an event for webhooks, unless it is noted or was given up already, or the webhook has too many undelivered ones. */
+/** Stores an event for webhooks, except for one that has it already, as a dead letter or not, or has too many undelivered ones. */
 function note(db: Database, { seq, time, steady, command: { webhooks, event } }: Of<'outgoing.note'>): Outcome {
   for (const webhook of webhooks) {
     if (!exists(db, webhook)) continue

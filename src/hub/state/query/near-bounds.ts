@@ -7,7 +7,7 @@ export interface FilledInbox {
   used: number
 }
 
-/** Returns the inboxes of which at least `least` (from 0 to 1) is taken, by messages or by bytes, the fullest first. */
+/** Returns the inboxes that are filled to at least `least` (from 0 to 1), by messages or by bytes, the fullest first. */
 export function fullestInboxes(db: Database, least: number): FilledInbox[] {
   return db.all<FilledInbox>(
     `select name, unread, max(unread * 1.0 / inbox_messages, unread_bytes * 1.0 / inbox_bytes) as used

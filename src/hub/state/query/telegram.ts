@@ -199,7 +199,7 @@ export function promptsTold(db: Database, machine: number, since: number, now: n
   return db.get<{ n: number }>(sql, machine, since, now)!.n
 }
 
-/** A message of ours that a Telegram message stands for. */
+/** A message of the hub that a Telegram message represents. */
 export interface Route {
   kind: 'out' | 'notice' | 'in'
   seq: number

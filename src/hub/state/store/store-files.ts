@@ -41,7 +41,7 @@ export class StoreFiles {
     this.#seen = this.#paths.map(look)
   }
 
-  /** Throws `StoreLost` when a file is not as the writer left it. */
+  /** Throws `StoreLost` when a file has changed since its writer last wrote to it. */
   expectUntouched(): void {
     this.#paths.forEach((path, index) => {
       // The index of the log is written through shared memory, by readers too.

@@ -4,7 +4,7 @@ import { groupExists, memberMeant, nearestNames } from '../../state/query/find-m
 import { isProject, nearestProjects } from '../../state/query/projects.ts'
 import type { Database } from '../../state/store/database.ts'
 
-/** A text and the recipients that somebody typed in front of it. */
+/** A text and the recipients that a person typed in front of it. */
 export interface Addressed {
   names: string[]
   body: string

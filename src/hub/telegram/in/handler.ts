@@ -127,7 +127,7 @@ const onlyText: Reply = { sign: 'unclear', text: html`Only text can be passed on
 
 const forwarded: Reply = {
   sign: 'unclear',
-  text: html`What is forwarded is not passed on: copy it into <code>/send NAME TEXT</code>. Nothing was sent.`,
+  text: html`Forwarded messages are not passed on: copy the text into <code>/send NAME TEXT</code>. Nothing was sent.`,
 }
 
 /** Adds to the reply to a stored message that its attachment was not passed on. */

@@ -51,7 +51,7 @@ export async function poll(options: PollOptions, stop: AbortSignal): Promise<voi
       if (stop.aborted) return
       failures++
       if (error instanceof ClaudeNetError) {
-        status.trouble('poll', `What people write cannot be stored: ${error.message}`)
+        status.trouble('poll', `Messages from people cannot be stored: ${error.message}`)
         await pause(retryMs, stop)
         continue
       }
@@ -71,7 +71,7 @@ function troubleOf({ kind, message }: TelegramFailure): string {
   if (kind !== 'conflict') return message
   return message.includes('webhook')
     ? `${message}: a webhook is set for this bot. claude-net telegram check says more.`
-    : `${message}: another program asks for this bot's messages. Stop it, or take a new token from BotFather.`
+    : `${message}: another program receives this bot's messages. Stop it, or get a new token from BotFather.`
 }
 
 async function pause(ms: number, stop: AbortSignal): Promise<void> {

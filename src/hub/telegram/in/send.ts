@@ -52,7 +52,7 @@ interface Choice {
 }
 
 /** Stores a person's message under the id that it got when it arrived, so handling it again stores nothing new. */
-export async function sendDraft(context: Context, received: Received, draft: Draft, id = received.id): Promise<Reply> {
+async function sendDraft(context: Context, received: Received, draft: Draft, id = received.id): Promise<Reply> {
   try {
     const { hub } = context
     const sent = await hub.submit({

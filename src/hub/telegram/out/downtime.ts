@@ -35,7 +35,7 @@ export class Downtime {
     const span = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
     const lost =
       pending.to - pending.from > keptMs
-        ? html` Telegram keeps what is written to me for 24 hours: older messages of that time did not reach anybody.`
+        ? html` Telegram stores messages to me for 24 hours: older ones from that time were lost.`
         : html``
     const from = new Date(pending.from).toISOString().slice(0, 16).replace('T', ' ')
     return {
@@ -66,7 +66,7 @@ export class Downtime {
     try {
       writeFileSync(this.#file, this.#pending ? JSON.stringify(this.#pending) : '', { mode: 0o600 })
     } catch {
-      // A full disk: at worst a downtime is announced twice, or shorter than it was.
+      // A full disk: at worst a downtime is announced twice, or as too short.
     }
   }
 

@@ -17,14 +17,14 @@ const maxParts = 4
 const maxCaption = 700
 
 /** Most messages in a digest, and most UTF-16 units of each. */
-export const maxDigest = 10
+const maxDigest = 10
 const maxDigestText = 200
 
 /** Most people named above a message. */
 const maxNamed = 5
 
 /** Most bytes of texts in one file. Telegram takes 50 MB; this is as much as people may scroll through. */
-export const maxFileBytes = 1024 * 1024
+const maxFileBytes = 1024 * 1024
 
 /** A message, for all of its recipients in one chat. */
 export interface ChatDelivery {

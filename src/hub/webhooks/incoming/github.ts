@@ -10,14 +10,14 @@ const failures: ReadonlySet<string> = new Set(['failure', 'timed_out', 'startup_
  */
 export const github: Source = {
   prove: (call, secrets) => {
-    const said = header(call, 'x-hub-signature-256')
-    if (said === undefined) {
+    const signature = header(call, 'x-hub-signature-256')
+    if (signature === undefined) {
       return unproven(
         'it has no X-Hub-Signature-256',
         "Put the signing secret of this webhook into the field Secret of GitHub's webhook settings.",
       )
     }
-    if (!isSignedInHex(said, 'sha256=', call.raw, secrets)) return wrongSignature
+    if (!isSignedInHex(signature, 'sha256=', call.raw, secrets)) return wrongSignature
     return { ok: true, deliveryId: deliveryIdIn(call, ['x-github-delivery']), seal: sha256(call.raw) }
   },
   formHint: "Set Content type to application/json in GitHub's webhook settings.",
@@ -37,16 +37,17 @@ function readGithub(payload: unknown, call: WebhookCall): Reading {
   const event = join(name, action)
   const actor = word(payload, ['sender.login', 'pusher.name'])
   const where = word(payload, ['repository.full_name', 'organization.login', 'enterprise.slug'], 140)
-  const said = name === 'ping' ? ({ ignored: 'a ping: the webhook is set up' } as const) : saidOf(name, action, payload)
-  if ('ignored' in said) return { event, ignored: said.ignored }
-  const line = `${where === '' ? '' : `${where}: `}${said.line}`
-  const url = said.link ?? link(payload, ['repository.html_url', 'organization.url'])
-  return { event, line, link: url, actor, failed: said.failed ?? false }
+  const described =
+    name === 'ping' ? ({ ignored: 'a ping: the webhook is set up' } as const) : describe(name, action, payload)
+  if ('ignored' in described) return { event, ignored: described.ignored }
+  const line = `${where === '' ? '' : `${where}: `}${described.line}`
+  const url = described.link ?? link(payload, ['repository.html_url', 'organization.url'])
+  return { event, line, link: url, actor, failed: described.failed ?? false }
 }
 
-type Said = { line: string; link?: string | undefined; failed?: boolean } | { ignored: string }
+type Description = { line: string; link?: string | undefined; failed?: boolean } | { ignored: string }
 
-function saidOf(name: string, action: string, payload: unknown): Said {
+function describe(name: string, action: string, payload: unknown): Description {
   switch (name) {
     case 'push':
       return pushed(payload)
@@ -122,7 +123,7 @@ function saidOf(name: string, action: string, payload: unknown): Said {
   }
 }
 
-function pushed(payload: unknown): Said {
+function pushed(payload: unknown): Description {
   const ref = word(payload, 'ref', 140).replace(/^refs\/(heads|tags)\//, '')
   const what = String(at(payload, 'ref')).startsWith('refs/tags/') ? 'tag' : 'branch'
   if (at(payload, 'deleted') === true) return { line: `${what} ${ref} deleted`, link: link(payload, 'compare') }
@@ -137,14 +138,14 @@ function pushed(payload: unknown): Said {
   return { line: message === '' ? line : `${line}: ${message}`, link: link(payload, ['compare', 'head_commit.url']) }
 }
 
-function numbered(what: string, key: string, action: string, payload: unknown): Said {
+function numbered(what: string, key: string, action: string, payload: unknown): Description {
   return {
     line: join(what, numberOf(payload, key), title(payload, `${key}.title`), action.replaceAll('_', ' ')),
     link: link(payload, `${key}.html_url`),
   }
 }
 
-function commented(action: string, payload: unknown): Said {
+function commented(action: string, payload: unknown): Description {
   const on = ['issue', 'pull_request', 'discussion'].find(key => at(payload, key) !== undefined)
   const of =
     on === undefined
@@ -158,7 +159,7 @@ function commented(action: string, payload: unknown): Said {
 }
 
 /** Describes a finished run; one still in progress is ignored. */
-function ended(what: string, key: string, payload: unknown): Said {
+function ended(what: string, key: string, payload: unknown): Description {
   const conclusion = word(payload, `${key}.conclusion`)
   if (conclusion === '') return { ignored: `a ${what} that is still running` }
   const name = title(payload, [`${key}.name`, `${key}.app.name`, 'workflow.name'])

@@ -46,8 +46,9 @@ export const gitlab: Source = {
 }
 
 function readGitlab(payload: unknown, call: WebhookCall): Reading {
-  const said = word({ name: header(call, 'x-gitlab-event') }, 'name', 60)
-  const kind = word(payload, ['object_kind', 'event_name'], 60) || said.replace(/ Hook$/, '').toLowerCase() || 'event'
+  const eventName = word({ name: header(call, 'x-gitlab-event') }, 'name', 60)
+  const kind =
+    word(payload, ['object_kind', 'event_name'], 60) || eventName.replace(/ Hook$/, '').toLowerCase() || 'event'
   const action = word(payload, ['object_attributes.action', 'action'], 60)
   const event = join(kind, action)
   const actor = word(payload, ['user.username', 'user_username', 'user.name', 'user_name'])
@@ -56,15 +57,21 @@ function readGitlab(payload: unknown, call: WebhookCall): Reading {
     ['project.path_with_namespace', 'project_name', 'repository.name', 'group.full_path'],
     140,
   )
-  const what = saidOf(kind, action, payload)
-  if ('ignored' in what) return { event, ignored: what.ignored }
-  const line = `${where === '' ? '' : `${where}: `}${what.line}`
-  return { event, line, link: what.link ?? link(payload, 'project.web_url'), actor, failed: what.failed ?? false }
+  const described = describe(kind, action, payload)
+  if ('ignored' in described) return { event, ignored: described.ignored }
+  const line = `${where === '' ? '' : `${where}: `}${described.line}`
+  return {
+    event,
+    line,
+    link: described.link ?? link(payload, 'project.web_url'),
+    actor,
+    failed: described.failed ?? false,
+  }
 }
 
-type Said = { line: string; link?: string | undefined; failed?: boolean } | { ignored: string }
+type Description = { line: string; link?: string | undefined; failed?: boolean } | { ignored: string }
 
-function saidOf(kind: string, action: string, payload: unknown): Said {
+function describe(kind: string, action: string, payload: unknown): Description {
   switch (kind) {
     case 'push':
     case 'tag_push':
@@ -98,8 +105,8 @@ function saidOf(kind: string, action: string, payload: unknown): Said {
     }
     case 'build': {
       const name = `job ${title(payload, 'build_name')}`
-      const said = ended(name, 'build_status', 'ref', under(payload, `jobs/${number(payload, 'build_id')}`), payload)
-      return at(payload, 'build_allow_failure') === true ? { ...said, failed: false } : said
+      const job = ended(name, 'build_status', 'ref', under(payload, `jobs/${number(payload, 'build_id')}`), payload)
+      return at(payload, 'build_allow_failure') === true ? { ...job, failed: false } : job
     }
     case 'deployment': {
       const to = `deployment to ${title(payload, 'environment')}`
@@ -124,7 +131,7 @@ function saidOf(kind: string, action: string, payload: unknown): Said {
   }
 }
 
-function pushed(what: string, payload: unknown): Said {
+function pushed(what: string, payload: unknown): Description {
   const ref = word(payload, 'ref', 140).replace(/^refs\/(heads|tags)\//, '')
   const [before, after] = [word(payload, 'before'), word(payload, 'after')]
   if (isNothing(after)) return { line: `${what} ${ref} deleted` }
@@ -139,7 +146,7 @@ function pushed(what: string, payload: unknown): Said {
   return { line: message === '' ? line : `${line}: ${message}`, link: url }
 }
 
-function numbered(what: string, sign: string, action: string, payload: unknown): Said {
+function numbered(what: string, sign: string, action: string, payload: unknown): Description {
   const iid = number(payload, 'object_attributes.iid')
   return {
     line: join(what, iid && `${sign}${iid}`, title(payload, 'object_attributes.title'), doneBy[action] ?? action),
@@ -156,7 +163,13 @@ const doneBy: Record<string, string> = {
   merge: 'merged',
 }
 
-function ended(what: string, statusPath: string, refPath: string, url: string | undefined, payload: unknown): Said {
+function ended(
+  what: string,
+  statusPath: string,
+  refPath: string,
+  url: string | undefined,
+  payload: unknown,
+): Description {
   const status = word(payload, statusPath)
   if (status === '' || unfinished.has(status)) return { ignored: `${what.trim()}: still running` }
   const ref = word(payload, refPath, 140)

@@ -40,7 +40,7 @@ const mostWaiting = 100
 const page = 200
 
 /** Number of entries without a post after which a lane stores its position. */
-const unnoted = 1000
+const storePositionEvery = 1000
 
 /** Wait before a lane retries a store that accepts nothing, in ms. */
 const storeRetryMs = 5 * second
@@ -177,7 +177,8 @@ export class Lane {
     const isAtEnd = upTo.seq >= newest
     this.#at = upTo
     if (this.#found.length > 0) return this.#found[0]
-    if (upTo.seq - row.seq >= unnoted) await this.#note({ type: 'outgoing.passed', webhook: row.id, upTo }, stop)
+    if (upTo.seq - row.seq >= storePositionEvery)
+      await this.#note({ type: 'outgoing.passed', webhook: row.id, upTo }, stop)
     if (isAtEnd) return undefined
     await setImmediate()
     return 'more'
