@@ -54,12 +54,12 @@ describe('a busy session', () => {
     'hears of new mail at %s, once: how much, from whom, the first words',
     async event => {
       const { send, claude } = await busySession()
-      expect(await claude.hook(event)).toBe('')
-      await claude.hook('UserPromptSubmit')
+      expect(await claude.hookProcess(event)).toBe('')
+      await claude.hookProcess('UserPromptSubmit')
       await send('The build is red.\nSecond line.', { intent: 'urgent' })
       // A Stop before the news would end the turn, and the session be woken instead.
       await until('the news', () => newsOf(claude).length > 0)
-      expect(await claude.told(event)).toMatch(
+      expect(await claude.hookProcess(event)).toMatch(
         /^Claude Net: 1 unread message\.\n- chasclaude \(machine\), urgent, just now: > The build is red\.\n.*not from your user.*claude_net_inbox/,
       )
       for (const next of ['PostToolUse', 'UserPromptSubmit', 'Stop', 'PostToolUse'])
@@ -74,7 +74,7 @@ describe('a busy session', () => {
     const { send, claude } = await busySession()
     await send('hello')
     await until('the news', () => newsOf(claude).length > 0)
-    const told = await Promise.all(Array.from({ length: 6 }, () => claude.hook('PostToolUse')))
+    const told = await Promise.all(Array.from({ length: 6 }, () => claude.hookProcess('PostToolUse')))
     expect(told.filter(text => text !== '')).toHaveLength(1)
   })
 
@@ -100,6 +100,7 @@ describe('a busy session', () => {
     await send('hello')
     await until('the news', () => newsOf(claude).length + newsOf(other).length > 0)
     await otherMcp.call('inbox')
+    await until('it to be forgotten', () => newsOf(claude).length === 0)
     expect(await claude.hook('PostToolUse')).toBe('')
     expect(await other.hook('PostToolUse')).toBe('')
     await send('again')
@@ -107,6 +108,7 @@ describe('a busy session', () => {
     expect((await mcp.call('inbox')).text).toMatch(/> hello[\s\S]*> again/)
     // Whoever looks sees who has it, and since when.
     expect((await otherMcp.call('inbox')).text).toMatch(/· shown to session \S+ just now\n> hello/)
+    await until('it to be forgotten', () => newsOf(other).length === 0)
     expect([await claude.hook('PostToolUse'), await other.hook('PostToolUse')]).toEqual(['', ''])
   })
 
@@ -136,7 +138,7 @@ describe('a busy session', () => {
 
     const late = note()
     await once(late, 'spawn')
-    await claude.hook('Stop')
+    await claude.hookProcess('Stop')
     expect(await ranOf(late, prompt)).toEqual({ code: 0, stdout: '', stderr: '' })
     expect(fileText(claude, 'state.json')).toContain('"busy":false,"mode":"default"')
   })
@@ -438,8 +440,9 @@ describe('a headless session', () => {
     expect(headless.lines).toEqual([])
     // It has the tools, and what it reads the others need not be told.
     expect((await headlessMcp.call('inbox')).text).toContain('> hello')
+    await until('it to be forgotten', () => newsOf(claude).length === 0)
     expect(await claude.hook('PostToolUse')).toBe('')
-    expect((await mcp.call('inbox')).text).toContain('shown to session')
+    await until('the hub says so', async () => (await mcp.call('inbox')).text.includes('shown to session'))
   })
 
   test('is notified if config.json says so, but no hook waits in it', async () => {

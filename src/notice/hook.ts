@@ -18,16 +18,27 @@ import { waitForWake } from './waiter.ts'
 export async function runHook(args: readonly string[], env = process.env): Promise<void> {
   try {
     const input = JSON.parse(await readStdin()) as HookInput
-    const key = sessionKey(env)
-    if (!key || !existsSync(join(homeDir(), 'config.json')) || (isHeadless(env) && !headlessTakesPart())) return
-    const dir = sessionDirOf(key)
+    const dir = ownDir(env)
+    if (!dir) return
     if (args.includes('--note')) return noteLate(dir, input, env)
     if (args.includes('--wait')) return await waitForWake(dir, input, env)
-    const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
-    if (text) process.stdout.write(JSON.stringify(answerOf(input.hook_event_name, text)))
+    process.stdout.write(noticeOf(dir, input, env))
   } catch {
     // No output: a message that was not announced stays unread.
   }
+}
+
+/** Returns the directory of the session that started this process; undefined if that session takes no part. */
+export function ownDir(env: NodeJS.ProcessEnv): SessionDir | undefined {
+  const key = sessionKey(env)
+  if (!key || !existsSync(join(homeDir(), 'config.json')) || (isHeadless(env) && !headlessTakesPart())) return undefined
+  return sessionDirOf(key)
+}
+
+/** Returns the output of a hook, '' without a notice, and records whether the session is busy. */
+export function noticeOf(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): string {
+  const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
+  return text ? JSON.stringify(answerOf(input.hook_event_name, text)) : ''
 }
 
 /** Events about a permission prompt. */

@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { noticeOf, ownDir } from '../../src/notice/hook.ts'
+import type { HookInput } from '../../src/notice/session-state.ts'
 import type { McpSession, TestMachine } from './machine.ts'
 import { cleanEnv, programCommand, run } from './program.ts'
 import { tempDir } from './temp.ts'
@@ -86,17 +88,27 @@ export class ClaudeSession {
     return this.machine.mcp(this.env)
   }
 
-  /** Runs one hook. Answers what it adds to the session's context, '' for nothing; throws when it does anything else. */
+  /**
+   * Runs one hook in this process, as `claude-net hook` does once it has read its input, in a hundredth of the time. Returns what it adds
+   * to the session's context, '' for nothing.
+   */
   async hook(event: string, input: Record<string, unknown> = {}): Promise<string> {
+    const env = { ...this.machine.env, ...this.env }
+    const output = withEnv(env, () => {
+      const dir = ownDir(env)
+      return dir ? noticeOf(dir, { ...inputOf(event), ...input }, env) : ''
+    })
+    return contextIn(output, event)
+  }
+
+  /** Runs one hook in a process of its own, as Claude Code does. Throws when it does anything but add to the session's context. */
+  async hookProcess(event: string, input: Record<string, unknown> = {}): Promise<string> {
     const { code, stdout, stderr } = await run(['hook'], {
       env: { ...this.machine.env, ...this.env },
-      input: JSON.stringify({ hook_event_name: event, permission_mode: 'default', ...input }),
+      input: JSON.stringify({ ...inputOf(event), ...input }),
     })
     if (code !== 0 || stderr !== '') throw new Error(`A hook disturbs: exit ${code}, ${stderr}`)
-    if (stdout === '') return ''
-    const { hookSpecificOutput } = JSON.parse(stdout)
-    if (hookSpecificOutput.hookEventName !== event) throw new Error(`It answers for another event: ${stdout}`)
-    return hookSpecificOutput.additionalContext
+    return contextIn(stdout, event)
   }
 
   /** Runs a hook until it tells something. */
@@ -119,6 +131,32 @@ export class ClaudeSession {
       child.on('close', code => resolve({ code, stderr })),
     )
     return { process: child, ended }
+  }
+}
+
+function inputOf(event: string): HookInput {
+  return { hook_event_name: event, permission_mode: 'default' }
+}
+
+/** Returns the text that the output of a hook adds to the session's context. Throws if it names another event. */
+function contextIn(output: string, event: string): string {
+  if (output === '') return ''
+  const { hookSpecificOutput } = JSON.parse(output)
+  if (hookSpecificOutput.hookEventName !== event) throw new Error(`The output is for another event: ${output}`)
+  return hookSpecificOutput.additionalContext
+}
+
+/** Runs `work`, which must not wait, with `env` over the environment of this process. */
+function withEnv<T>(env: Record<string, string>, work: () => T): T {
+  const before = Object.keys(env).map(name => [name, process.env[name]] as const)
+  Object.assign(process.env, env)
+  try {
+    return work()
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
   }
 }
 

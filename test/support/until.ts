@@ -16,6 +16,6 @@ export async function until<T>(
     const waitedMs = performance.now() - startedAt
     if (waitedMs > deadlineMs) throw new Error(`Waited ${deadlineMs} ms in vain for: ${what}`)
     // A claim that sends a request costs both processes time, which the awaited work needs too.
-    await delay(waitedMs < 200 ? 10 : 40)
+    await delay(waitedMs < 200 ? 10 : waitedMs < 2000 ? 40 : 100)
   }
 }
