@@ -109,7 +109,7 @@ test.each([
   [['--within', '8d', 'ben', 'Who?'], /7 days are the most/],
   [['--intent', 'inform', 'ben', 'Who?'], /Allowed choices are request, urgent/],
   [['ben', ' '], /The text is blank/],
-])('ask %j is not understood', async (args, why) => {
+])('ask %j is refused as invalid usage', async (args, why) => {
   const { sean } = await asker()
   expect(await sean.run(['ask', ...args])).toMatchObject({ code: 2, stderr: expect.stringMatching(why) })
 })

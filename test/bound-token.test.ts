@@ -25,7 +25,7 @@ test.for<[ranges: string[], ok: string[], refused: string[]]>([
     ['10.0.3.8', 'fd00:1::8'],
   ],
   [['0.0.0.0/0'], ['8.8.8.8'], ['fd00::1']],
-])('a token that is bound to %s is good there alone', async ([ranges, ok, refused]) => {
+])('a token that is bound to %s is valid only there', async ([ranges, ok, refused]) => {
   const { name, token } = await hub.join(`m${ranges.join('').replace(/[^a-z0-9]/g, '')}`)
   await bind(name, ranges)
   const from = async (address: string) => (await raw(hub, { path: '/v1/inbox', token, ...proxy(address) })).status

@@ -66,7 +66,7 @@ test.for([
     nodeThatSays("Object.defineProperty(process, 'platform', { value: 'darwin' })"),
     'npm ci brings none for darwin-',
   ],
-] as const)('building a checkout says in one sentence that it lacks %s', async ([, packages, node, sentence]) => {
+] as const)('the build of a checkout without %s fails with one sentence', async ([, packages, node, sentence]) => {
   const [line, ...rest] = await buildSays([...packages], node)
   expect(line).toMatch(sentence === '' ? /^$/ : /^claude-net: [^\n]+\.$/)
   expect(line).toMatch(sentence)

@@ -211,7 +211,7 @@ describe('hub', () => {
       /: telegram\.humans\.chas\.id: .*number/,
     ],
     ['what is not JSON', '{"port":', / cannot be read: .*JSON/],
-  ] as const)('names what is wrong in hub.json: %s', async ([, text, why]) => {
+  ] as const)('reports an error in hub.json: %s', async ([, text, why]) => {
     const cwd = tempDir('config')
     writeFileSync(join(cwd, 'hub.json'), text)
     const { code, stdout, stderr } = await run(['hub', '--config', 'hub.json'], { cwd, node: hubNode })
@@ -246,7 +246,7 @@ describe('hub', () => {
   })
 
   test.for(['hub', 'demo'])(
-    '%s in the file that machines get, alone in a directory, says where hubs are',
+    "%s of the machine's file, alone in a directory, explains where to get the hub",
     async command => {
       const cwd = tempDir('alone')
       const file = join(cwd, 'claude-net.mjs')

@@ -40,7 +40,7 @@ test.each([
   [['--', '--json'], '--json'],
   [['--', 'a', '--', '-b'], 'a -- -b'],
   [['a', '-'], 'a -'],
-])('words are text: %j', async (words, text) => {
+])('words form the text: %j', async (words, text) => {
   const { code, stdout } = await sean.run(['send', 'beta', ...words])
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^Stored for beta/)])
   expect(await lastSent()).toEqual([text, 'request'])
@@ -51,7 +51,7 @@ test.each([
   [['send', 'beta', 'hi', '--intent=inform', '--json']],
   [['send', '--json', '--intent', 'inform', 'beta', 'hi']],
   [['send', '--json', '--intent', 'inform', 'beta', '--', 'hi']],
-])('options stand before the recipient or behind one argument: %j', async args => {
+])('options may precede the recipient or follow a single text argument: %j', async args => {
   const { code, stdout } = await sean.run(args)
   expect([code, JSON.parse(stdout)]).toMatchObject([0, { kept: false }])
   expect(await lastSent()).toEqual(['hi', 'inform'])

@@ -81,7 +81,7 @@ describe('help and usage', () => {
     [['join', 'http://127.0.0.1:1'], "required option '--machine <name>'"],
     [['hub', '--port', '65536'], 'a number from 0 to 65535'],
     [['invite'], "missing required argument 'name'"],
-  ] as const)('a wrong use exits 2 and says what is wrong: %j', async ([args, why]) => {
+  ] as const)('invalid usage exits 2 with an explanation: %j', async ([args, why]) => {
     const { code, stdout, stderr } = await run([...args])
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr.replaceAll(/\s+/g, ' ')).toContain(why)

@@ -147,7 +147,7 @@ test.for([
   ['starts in 1970', -56 * years, 0],
   ['starts in 2099 and is corrected twice', 73 * years, -2 * daySeconds, 0],
 ])(
-  'a hub whose clock %s deletes, expires and revokes nothing, and says that its clock was set',
+  'a hub whose clock %s deletes, expires and revokes nothing, and reports the step',
   async ([, ...offsets], context) => {
     const clock = steppedClock(context)
     clock.step(offsets[0] as number)

@@ -66,7 +66,7 @@ test.each([
   ['begin a handshake', '\x16\x03\x01'],
   ['say nothing over TLS', '', dialTls],
 ])(
-  'outsiders who open 600 connections and %s keep neither members nor other outsiders out',
+  '600 connections from untrusted addresses that %s block neither members nor other untrusted clients',
   async (_, text, open = dial) => {
     const hub = await emptied()
     const { token } = await hub.join('seanclaude')
@@ -147,18 +147,21 @@ test.each([
   ['an inbox', (token: string) => get('/v1/inbox', token).repeat(manyReads)],
   ['the file of the client, without a token', () => get('/client/claude-net.mjs').repeat(manyReads)],
   ['an inbox over TLS', (token: string) => get('/v1/inbox', token).repeat(manyReads), dialTls],
-])('whoever asks for %s and does not read is cut in time, with all that waits', async (_, text, open = dial) => {
-  const { hub, ben } = await hubWithLongInbox({
-    limits: { unreadBytesPerToken: 1024 * 1024 * 1024 },
-    timeouts: { answerMs: 2000 },
-  })
-  const socket = open(hub, text(ben.token))
-  await until('something waits', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) > 100_000)
-  await until('it is cut', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) < 10_000)
-  // Reset, so that the kernel of the hub keeps nothing for it either.
-  const [error] = await Promise.all([once(socket, 'error'), socket.resume()])
-  expect(error).toMatchObject([{ code: 'ECONNRESET' }])
-})
+])(
+  'a client that requests %s and does not read is disconnected in time, and its buffers freed',
+  async (_, text, open = dial) => {
+    const { hub, ben } = await hubWithLongInbox({
+      limits: { unreadBytesPerToken: 1024 * 1024 * 1024 },
+      timeouts: { answerMs: 2000 },
+    })
+    const socket = open(hub, text(ben.token))
+    await until('something waits', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) > 100_000)
+    await until('it is cut', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) < 10_000)
+    // Reset, so that the kernel of the hub keeps nothing for it either.
+    const [error] = await Promise.all([once(socket, 'error'), socket.resume()])
+    expect(error).toMatchObject([{ code: 'ECONNRESET' }])
+  },
+)
 
 test('slow request bodies are limited for each token: it gets an error, others are served, and a completed one frees room', async () => {
   const hub = await startHub({ config: { limits: { unreadBytesPerToken: 100_000, loop: null } } })

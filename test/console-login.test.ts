@@ -38,7 +38,7 @@ test.each([
   ['the admin', () => hub.adminToken, { name: 'admin', role: 'admin' }],
   ['a machine', () => machine.token, { name: 'machine', role: 'machine' }],
   ['a human', () => human.token, { name: 'human', role: 'human' }],
-] as const)('%s opens their own with their token, and has their role on the routes', async (_, token, who) => {
+] as const)('%s opens a session with its token, and has its role on the routes', async (_, token, who) => {
   const browser = await openConsole(hub, token())
   expect(await browser.ask({ path: '/v1/console' })).toMatchObject({ status: 200, json: who })
   const inbox = await browser.ask({ path: '/v1/inbox' })

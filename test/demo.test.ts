@@ -77,7 +77,7 @@ test('the demo runs until Ctrl-C so that it can be explored, and then removes ev
 })
 
 test.for(['a reader who leaves', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
-  'no process is left by a demo that %s ends while it shows',
+  'a demo that %s ends leaves no process behind',
   {
     timeout: 180_000,
   },

@@ -148,7 +148,7 @@ describe('a disk that fails under a running hub', () => {
     ['a write that fails', 'pwrite64', 'EIO'],
     ['a file system that has become read-only', 'pwrite64', 'EROFS'],
   ] as const)(
-    '%s: no send is confirmed, the hub ends with 70 and says why, and a new one has all that was confirmed',
+    '%s: no send is confirmed, the hub exits with 70 and the reason, and its successor has everything confirmed before',
     async ([, calls, error], context) => {
       const hub = await startHub()
       const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
@@ -224,7 +224,7 @@ describe('a store damaged by the disk', () => {
     ],
     ['it was cut to nothing', file => truncateSync(file), /hub\.db is missing or empty/],
     ['it was cut in the middle', file => truncateSync(file, 40_000), /store is damaged/],
-  ])('%s: the hub does not start with less than it had, and says what to do', async (_, damage, says) => {
+  ])('%s: the hub does not start with missing data, and says what to do', async (_, damage, says) => {
     const { hub, file } = await stopped()
     damage(file)
     const before = readFileSync(file)

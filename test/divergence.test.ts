@@ -46,41 +46,38 @@ const stops = ({ errors }: OpenLogJournal) =>
 test.for([
   ['another hub writes', 1],
   ['it writes itself', 0],
-] as const)(
-  'of three hubs the one that has come to other outcomes stops, once %s, and the others go on',
-  async ([, wrong]) => {
-    const opened = await hubs(3)
-    plant(opened[wrong]!)
-    await opened[0]!.journal.submit(send())
-    await opened[0]!.journal.submit(send())
-    await stops(opened[wrong]!)
-    await expect(opened[wrong]!.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
-    const others = opened.filter((_, index) => index !== wrong)
-    expect(await Promise.all(others.map(takes))).toEqual(['yes', 'yes'])
-    await level(others)
-    expect(others[0]!.errors.concat(others[1]!.errors)).toEqual([])
-    expect(inboxOf(others[0]!.state, 'ben')).toEqual(['hello', 'hello'])
-    expect(fingerprint(others[0]!.state.db)).toBe(fingerprint(others[1]!.state.db))
+] as const)('of three hubs the one that diverged stops, once %s, and the others continue', async ([, wrong]) => {
+  const opened = await hubs(3)
+  plant(opened[wrong]!)
+  await opened[0]!.journal.submit(send())
+  await opened[0]!.journal.submit(send())
+  await stops(opened[wrong]!)
+  await expect(opened[wrong]!.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
+  const others = opened.filter((_, index) => index !== wrong)
+  expect(await Promise.all(others.map(takes))).toEqual(['yes', 'yes'])
+  await level(others)
+  expect(others[0]!.errors.concat(others[1]!.errors)).toEqual([])
+  expect(inboxOf(others[0]!.state, 'ben')).toEqual(['hello', 'hello'])
+  expect(fingerprint(others[0]!.state.db)).toBe(fingerprint(others[1]!.state.db))
 
-    // Started again as it is, it stops again; from nothing it reads the whole history, and is one of the majority.
-    await opened[wrong]!.close()
-    const again = opened[wrong]!.open()
-    await again.then(
-      () => others[0]!.journal.submit(send()).then(() => stops(opened[wrong]!)),
-      () => {},
-    )
-    await opened[wrong]!.close()
-    rmSync(opened[wrong]!.file)
-    opened[wrong]!.errors.length = 0
-    await opened[wrong]!.open()
-    expect(await Promise.all(opened.map(takes))).toEqual(['yes', 'yes', 'yes'])
-    await level(opened)
-    expect(new Set(opened.map(({ state }) => fingerprint(state.db))).size).toBe(1)
-  },
-)
+  // Started again as it is, it stops again; from nothing it reads the whole history, and is one of the majority.
+  await opened[wrong]!.close()
+  const again = opened[wrong]!.open()
+  await again.then(
+    () => others[0]!.journal.submit(send()).then(() => stops(opened[wrong]!)),
+    () => {},
+  )
+  await opened[wrong]!.close()
+  rmSync(opened[wrong]!.file)
+  opened[wrong]!.errors.length = 0
+  await opened[wrong]!.open()
+  expect(await Promise.all(opened.map(takes))).toEqual(['yes', 'yes', 'yes'])
+  await level(opened)
+  expect(new Set(opened.map(({ state }) => fingerprint(state.db))).size).toBe(1)
+})
 
 test.for([2, 4])(
-  '%i hubs of which half have come to other outcomes are read, and take nothing, until one side has a snapshot of the other',
+  '%i hubs of which half have diverged serve reads but no writes until one side has a snapshot of the other',
   async size => {
     const opened = await hubs(size)
     const wrong = opened.slice(size / 2)

@@ -133,7 +133,7 @@ describe('a known path with another method', () => {
     ['OPTIONS', '/v1/presence', 'POST, DELETE'],
     ['GET', '/v1/admin/members/seanclaude', 'PUT, DELETE'],
     ['PATCH', '/client/claude-net.mjs', 'GET, HEAD'],
-  ])('%s %s is 405 and says what there is: %s', async (method, path, allow) => {
+  ])('%s %s is 405 and lists the allowed methods: %s', async (method, path, allow) => {
     const answer = await raw(hub, { method, path })
     expect(answer).toMatchObject({ status: 405, headers: { allow } })
     if (method !== 'HEAD')
@@ -161,7 +161,7 @@ describe('HEAD', () => {
     '/v1/inbox',
     '/v1/machines',
     '/v1/messages?limit=1',
-  ])('of %s answers as GET does, without the body', async path => {
+  ])('of %s responds like GET, without the body', async path => {
     const { token } = await hub.join('seanclaude')
     const got = await raw(hub, { path, token })
     const head = await raw(hub, { method: 'HEAD', path, token })

@@ -55,7 +55,7 @@ test('files that root restores into the directory of another user belong to that
 })
 
 test.for(['hub.lock', 'hub.db.restoring', 'hub.db.restored', 'hub.db-journal', 'hub.db.restoring-journal'] as const)(
-  'a restore follows no link at %s: nothing of root’s is made, written to or given away',
+  'a restore follows no symbolic link at %s: no file of root is created, written or changes its owner',
   async (name, context) => {
     const { own, backup, secret, cli, file } = start(context)
     for (const target of [join(own, 'made-by-root'), secret]) {
@@ -74,7 +74,7 @@ test.for([
   ['it is no socket', (target: string, path: string): void => symlinkSync(target, path)],
   ['it has a second name', (target: string, path: string): void => linkSync(target, path)],
   ['it is no socket', (_: string, path: string): void => void execFileSync('mkfifo', [path])],
-] as const)('root’s commands speak to no admin.sock that leads elsewhere: %s', async ([why, make], context) => {
+] as const)('commands of root do not use an admin.sock that leads elsewhere: %s', async ([why, make], context) => {
   const { own, cli, file } = start(context)
   let met = 0
   const roots = createServer(() => met++).listen(join(own, 'roots.sock'))

@@ -29,7 +29,7 @@ test.each([
   ['a column', `alter table member add column more text default 'x'`, /table member is not as/],
   ['one index less', 'drop index message_due', /index message_due is missing/],
 ])(
-  'a backup with %s more or other than this program makes is no good one: it is neither verified, nor tried out, nor restored',
+  'a backup with %s more or other than this program makes is invalid: it fails verification, drill and restore',
   (_, sql, says) => {
     const file = backup()
     {

@@ -186,7 +186,7 @@ describe('a warning about an unusable address', () => {
     [''],
     ['https://hub.lan', '--via', 'ovh5'],
     ['http://hub.lan', '--via', '-oProxyCommand=x'],
-  ])('%j is refused before a member or a code is made', async url => {
+  ])('%j is refused before a member or a code is created', async url => {
     const { code, stdout, stderr } = await run(['invite', 'sean', '--data', hub.dataDir, '--url', ...url])
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(/^claude-net: --(url|via)\b[^\n]*\n[^\n]+\n$/)

@@ -129,7 +129,7 @@ describe('A08: an invalid code', () => {
     'claude-net: This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME\n'
 
   test.for(['AAAA-BBBB-CCCC-DDDD', 'nonsense', 'x%27%3B%20touch%20evil%20%27'])(
-    'fails with one sentence when it is %s',
+    'fails with one sentence if it is %s',
     async code => {
       const { sean } = await newcomerToHub()
       expect(await sean.sh(sean.joinLine(code))).toEqual({ code: 1, stdout: '', stderr: sentence })
@@ -342,7 +342,7 @@ describe('with Claude Code present', () => {
     ['\u0003', 'Ctrl-C'],
     ['\u0004', 'Ctrl-D'],
   ] as const)(
-    'on a terminal join asks first; answered with %j it has joined and left the files alone',
+    'on a terminal join asks for confirmation; after %j it has joined and not changed the files',
     async ([keys], context) => {
       if (!findTool('script')) context.skip('a terminal needs script of util-linux, which is not installed here')
       const { sean } = await newcomerToHub()

@@ -46,7 +46,7 @@ describe('one transaction for many', () => {
 
 describe('a command that throws', () => {
   test.each([0, 1, 2].flatMap(place => unknownCommands.map(unknown => ({ place, unknown }))))(
-    'answers internal from place $place of a batch ($unknown.type), and its neighbours are stored',
+    'returns internal at position $place of a batch ($unknown.type), and the other commands are stored',
     async ({ place, unknown }) => {
       const opened = await start()
       const commands: Command[] = [send({ body: 'one' }), send({ body: 'two' })]

@@ -194,7 +194,7 @@ describe('as humans and models write it', () => {
     ['--at', '2020-01-01T00:00:00Z', '2020-01-01T01:00:00+01:00 is past'],
     ['--expires', 'tomorrow', 'at what time? Write tomorrow 9:00'],
     ['--at', '2027-03-28 2:30', 'does not exist in Europe/Berlin'],
-  ])('send %s %j is no send', async (option, text, wrong) => {
+  ])('send %s %j is refused', async (option, text, wrong) => {
     const sean = await startMachine(hub, `sean-${newMessageId().slice(-8)}`)
     const ran = await sean.run(['send', option, text, 'sean1', 'hello'], { env })
     expect(ran).toMatchObject({ code: 2, stdout: '' })

@@ -61,7 +61,7 @@ test('two hubs that write at once have one history, one state and one chain of o
 })
 
 test.for(['nothing', 'stored'] as const)(
-  'an append that fails and has done %s is tried again, and counts once',
+  'an append that failed with the effect %s is retried, and counts once',
   async failure => {
     const opened = await start()
     opened.log.failures.push(failure, failure)
@@ -108,23 +108,18 @@ test.for<[string, Command, object, RegExp]>([
   ['a pack of a newer version', send(), { v: packVersion + 1 }, /Upgrade/],
   ['an entry of newer rules', send(), { rules: entryVersion + 1 }, /Upgrade/],
   ['a command that throws', send({ by: 99 }), {}, /Report/],
-])(
-  '%s in the log stops the hub, which says what to do; nothing of the pack is applied',
-  async ([, command, more, hint]) => {
-    const opened = await start()
-    write(opened, [send({ body: 'before' }), command], more)
-    await expect
-      .poll(() => opened.errors)
-      .toMatchObject([{ fatal: true, error: { hint: expect.stringMatching(hint) } }])
-    expect(inboxOf(opened.state, 'ben')).toEqual([])
-    await expect(opened.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
-    await opened.close()
-    await expect(opened.open()).rejects.toThrow(opened.errors[0]!.error as Error)
-  },
-)
+])('%s in the log stops the hub, which says what to do; the pack is not applied', async ([, command, more, hint]) => {
+  const opened = await start()
+  write(opened, [send({ body: 'before' }), command], more)
+  await expect.poll(() => opened.errors).toMatchObject([{ fatal: true, error: { hint: expect.stringMatching(hint) } }])
+  expect(inboxOf(opened.state, 'ben')).toEqual([])
+  await expect(opened.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
+  await opened.close()
+  await expect(opened.open()).rejects.toThrow(opened.errors[0]!.error as Error)
+})
 
 test.for(['{', '', 'null', '7', '{"commands":[]}', '{"v":1}', '{"v":1,"commands":[]}'])(
-  'a record that is no pack (%j) stops the hub, and is not applied',
+  'a record that is not a pack (%j) stops the hub, and is not applied',
   async text => {
     const opened = await start()
     const { position } = opened.state

@@ -234,7 +234,7 @@ describe('the same checks as for every route', () => {
     ['a method that nobody has', { jsonrpc: '2.0', id: 1, method: 'tools/destroy' }],
     ['a tool that nobody has', { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'rm', arguments: {} } }],
     ['another sender', toolCall({ to: 'seanclaude', message: 'hi', from: 'jazclaude' })],
-  ] as const)('%s is answered with an error, and the hub goes on', async ([, body]) => {
+  ] as const)('%s gets an error, and the hub continues', async ([, body]) => {
     const { hub, chas, sean } = await twoMembers()
     const headers = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
     const answer = await raw(hub, { path: '/mcp', token: chas.token, headers, body: JSON.stringify(body) })

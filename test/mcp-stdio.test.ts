@@ -19,7 +19,7 @@ test.each([
   ['of the revisions from 2025', 'legacy', 'other', '2025-11-25'],
   ['of the 2026-07-28 revision', 'auto', 'other', '2026-07-28'],
   ['that would be pushed nothing at the 2026-07-28 revision', 'auto', 'claude-code', '2025-11-25'],
-] as const)('the official client %s finds the tools and calls them', async (_, mode, name, revision) => {
+] as const)('the official client %s lists and calls the tools', async (_, mode, name, revision) => {
   const client = new Client({ name, version: '2.1.330' }, { versionNegotiation: { mode } })
   onTestFinished(() => client.close())
   await client.connect(new StdioClientTransport({ command: machineNode, args: [program, 'mcp'], env: newcomer() }))

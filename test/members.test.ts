@@ -54,7 +54,7 @@ test.each<[string, Partial<Record<'humans' | 'machines' | 'groups', object>>, Re
   ['an owner who is no human', { machines: { beta: { owner: 'alpha' } } }, /alpha is a machine/],
   ['an alias that is taken', { machines: { beta: { aliases: ['sean'] } } }, /sean is a human/],
   ['one name twice', { humans: { beta: {} }, machines: { beta: {} } }, /beta is a human, not a machine/],
-])('a file with %s imports nothing of the rest', async (_, mistake, why) => {
+])('a file with %s is refused as a whole', async (_, mistake, why) => {
   const hub = await hubAlone()
   await hub.join('alpha')
   await admin(hub, 'import', organizationFile({ humans: { sean: {} } }))

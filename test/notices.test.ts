@@ -51,7 +51,7 @@ const mailIn = (text: string) => [...text.matchAll(/^- .*: > (.*)$/gm)].map(matc
 
 describe('a busy session', () => {
   test.for(['UserPromptSubmit', 'PostToolUse', 'Stop'])(
-    'hears of new mail at %s, once: how much, from whom, the first words',
+    'is notified of new messages at %s, once: number, senders and first words',
     async event => {
       const { send, claude } = await busySession()
       expect(await claude.hookProcess(event)).toBe('')
@@ -425,7 +425,7 @@ describe('a headless session', () => {
   test.for([
     ['CLAUDE_CODE_ENTRYPOINT', 'sdk-cli'],
     ['CLAUDE_CODE_ENTRYPOINT', 'sdk-ts'],
-  ] as const)('is not disturbed, and is no presence: %s=%s', async ([variable, value]) => {
+  ] as const)('is not notified, and does not count as present: %s=%s', async ([variable, value]) => {
     const env = { [variable]: value }
     const { send, sean, claude, mcp } = await busySession()
     const headless = await startClaude(sean, env)

@@ -214,7 +214,7 @@ test('a damaged record of a refusal is reported as such, and tools and doctor st
 })
 
 test.each<ErrorCode>(['rate_limited', 'unauthorized', 'unavailable'])(
-  "a hub that answers '%s' loses no kept message",
+  "a hub that responds with '%s' loses no kept message",
   async code => {
     const { hub, ada, bob } = await setting()
     const error = new ClaudeNetError(code, 'Not now.', 'Later.', code === 'rate_limited' ? 1000 : undefined)

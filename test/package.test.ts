@@ -110,7 +110,7 @@ test('the package lists its libraries with their licences, and an unknown licenc
 test.each([
   ['20', machineNode, olderPrefix],
   ['24', hubNode, prefix],
-])('installed without scripts on Node %s it shows its help and serves a session', slow, async (_, node, into) => {
+])('installed without scripts on Node %s it prints its help and serves a session', slow, async (_, node, into) => {
   const bin = tempDir('bin')
   symlinkSync(node, join(bin, 'node'))
   const env = cleanEnv({ PATH: `${bin}:${process.env.PATH}`, HOME: tempDir('home') })

@@ -126,7 +126,7 @@ test.for<[what: string, answer: RequestListener, code: number, words: RegExp]>([
     /has not proven/,
   ],
   ['is no hub', (_, response) => response.end('hello'), 75, /is not a Claude Net hub/],
-])('what speaks TLS and %s is not pinned', async ([what, answer, code, words]) => {
+])('a TLS server that %s is not pinned', async ([what, answer, code, words]) => {
   const machine = await startMachine(hub, `m-${what.replaceAll(' ', '-')}`)
   const came = await playHub(machine, answer)
   const ran = await machine.run(['pin'])

@@ -157,7 +157,7 @@ describe('on a machine that has not joined', { timeout: 180_000 }, () => {
     'null',
     '{"jsonrpc":"2.0","method":"notifications/initialized"}',
     '{"jsonrpc":"2.0","id":1}',
-  ])('the stand-in goes on after %s', line => {
+  ])('the server for machines that have not joined continues after %s', line => {
     const ping = '{"jsonrpc":"2.0","id":7,"method":"ping"}'
     const stdout = execFileSync(process.execPath, [join(plugin, 'not-joined.mjs')], {
       input: `${line}\n${ping}\n{"jsonrpc":"2.0","id":8,"method":"constructor"}\n`,

@@ -164,7 +164,7 @@ test.each([
   ['capital letters', { project: 'Shop' }],
   ['a script', { project: '<b>' }],
   ['65 characters', { project: 'a'.repeat(65) }],
-])('a project that is no name is refused where a session claims it: %s', async (_, { project }) => {
+])('an invalid project name of a session is refused: %s', async (_, { project }) => {
   const ben = await machine('ben')
   const asked = { path: '/v1/presence', token: ben.token, body: { session: 's1', client: 'test/1', project } }
   expect(errorOf(await raw(hub, { ...asked, method: 'POST' }))).toMatchObject({ code: 'invalid' })

@@ -53,7 +53,7 @@ test('plans that once failed pass', async () => {
 test.for([
   ['outbox-directory-not-synced', 'outbox-directory-not-synced', 'was kept to be sent'],
   ['restart-forgets-wakes', 'restart-forgets-wakes', 'no session of ana was notified'],
-])('such a plan still finds its fault where that is back: %s', async ([plan, fault, found]) => {
+])('a plan that once failed finds its fault again when it is planted: %s', async ([plan, fault, found]) => {
   const file = `prove/sim/plans/${plan}.json`
   const { status, failures } = await simulate('--plan', file, '--plant', fault!, '--no-shrink')
   expect(status).toBe(1)
@@ -63,7 +63,7 @@ test.for([
 test.for([
   ['ack-of-the-first-alone', 'lost ack'],
   ['forged-sender', 'forged'],
-])('a planted fault is found, with the command that shows it again: %s', async ([name, kind]) => {
+])('a planted fault is found, with the command that reproduces it: %s', async ([name, kind]) => {
   const { status, failures } = await simulate('--plant', name!, '--seed', '1', '--rounds', '4', '--no-shrink')
   expect(status).toBe(1)
   expect(failures.map(({ what }) => what).join('\n')).toContain(`${kind}: `)
@@ -80,7 +80,7 @@ test.for([
   [['--rounds', '0'], "--rounds is a whole number from 1 on, not '0'."],
   [['--plant', 'nothing'], "There is no fault 'nothing'."],
   [['--fault', 'nothing'], "There is no fault 'nothing'."],
-] as const)('a wrong argument is named: %j', async ([args, sentence]) => {
+] as const)('an invalid argument is reported: %j', async ([args, sentence]) => {
   const { status, said } = await prove('--sim', ...args)
   expect(status).toBe(2)
   expect(said).toContain(sentence)

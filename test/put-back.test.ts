@@ -92,7 +92,7 @@ test.for([
   ['of a stopped hub', true],
   ['of a running hub, with its log', false],
 ] as const)(
-  'after a copy %s was put back, a cursor of what came after it starts anew, also when the new history is longer by then',
+  'after a copy %s was put back, a later cursor restarts from the first unread, even if the new history is longer by then',
   async ([, stopFirst]) => {
     const { hub, told, send, follow, inbox, restart, copyAside, putBack } = await start()
     const kept = await send(5)

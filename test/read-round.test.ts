@@ -99,7 +99,7 @@ test.for<[string, Parameters<typeof damagedAt>[0], number]>([
   ['a page of one text', overflowPage, 1],
   ['the index of the inboxes', (_, rootOf) => [rootOf('unread')], 0],
 ])(
-  'with %s gone, every other message of every inbox is read, streams too, and nothing more is stored',
+  'with %s unreadable, all other messages can be read, also by streams, and no more are stored',
   async ([, pages, lost]) => {
     const { told, send, inbox, follow } = await damagedAt(pages)
     const read = inbox('ben')
@@ -123,7 +123,7 @@ test.for<[string, Parameters<typeof damagedAt>[0], { lost: number; open: number 
   // Which of them were answered is not known any more.
   ['the index of answers', (_, rootOf) => [rootOf('answer')], { lost: 0, open: 0 }],
 ])(
-  'with %s gone, history has all other messages, and the hub stops storing when the reading thread finds out',
+  'with %s unreadable, history has all other messages, and the hub stops storing when the reading thread detects it',
   async ([, pages, { lost, open }]) => {
     const { hub, told, send } = await damagedAt(pages)
     const id = (name: string) => memberByName(hub.state.db, name)!.id

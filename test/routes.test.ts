@@ -282,7 +282,7 @@ describe('A20: permissions', () => {
   })
 
   test.each(['', 'Bearer', 'Bearer ', 'Basic bWFjaGluZTp4', '{token}', 'Bearer {token},{token}'])(
-    'an Authorization header that reads "%s" is no token',
+    'an Authorization header "%s" is not accepted',
     async header => {
       const authorization = header.replaceAll('{token}', tokens.machine)
       const answer = await raw(hub, { path: '/v1/inbox', headers: { authorization } })
@@ -503,7 +503,7 @@ describe('unusual but valid input', () => {
     ['one letter between spaces', '  x  '],
     ['a frame that looks like ours', 'data: {"event":"inbox"}\n\nid: x:1\n\n'],
     ['a name like a field of objects', '__proto__'],
-  ])('a text with %s comes back as it was sent', async (_, body) => {
+  ])('a text with %s is returned unchanged', async (_, body) => {
     const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body } })
     const { message } = await target.client.call(api.getMessage, { params: { id } })
     expect(message.body === body).toBe(true)
@@ -517,7 +517,7 @@ describe('unusual but valid input', () => {
     'application/json; charset=utf-8',
     'application/json;charset="UTF-8"',
     'Application/JSON',
-  ])('content type %s is read', async type => {
+  ])('content type %s is accepted', async type => {
     const body = JSON.stringify({ to: 'target', body: 'hello' })
     expect(
       await raw(hub, { path: '/v1/messages', token: tokens.machine, headers: { 'content-type': type }, body }),

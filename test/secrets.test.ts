@@ -10,7 +10,7 @@ import { sharedHub } from './support/shared-hub.ts'
 const hub = sharedHub()
 const secret = mintToken('machine')
 
-test('a text with a secret is sent neither by command nor by tool, unless --allow-secrets is given on the command line', async () => {
+test('a text with a secret is sent neither by command nor by tool, unless --allow-secret is given on the command line', async () => {
   const chas = await startMachine(hub, 'chas')
   const sean = await hub.join('sean')
   const inbox = async () => (await sean.client.call(api.readInbox)).messages.map(({ body }) => body)

@@ -35,7 +35,7 @@ test.for([
   ['that acts', 0],
   ['that does not act', 2],
 ] as const)(
-  'a wall clock of a hub %s that is a day off ends nothing early, keeps nothing longer, and makes no steps',
+  'a wall clock a day off in a hub %s changes no expiry and causes no step of the steady time',
   async ([, which]) => {
     for (const by of [day, -day]) {
       const { hubs, all } = await start([0, 1, 2].map(n => (n === which ? by : 0)) as [number, number, number])

@@ -20,7 +20,7 @@ import { until } from './support/until.ts'
 
 describe('a hub that is asked to stop', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    '(%s) under load ends with 0, and none of its answers was a lie',
+    '(%s) under load exits with 0, and all its responses were true',
     { timeout: 120_000 },
     async signal => {
       const seed = printedSeed()

@@ -101,7 +101,7 @@ const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
 ]
 
 test.for(faults)(
-  'when %s, the send is kept and told why, and doctor names the link and the way out',
+  'if %s, the send is kept with the reason, and doctor names the failed link and the remedy',
   async ([, breakIt, link, words], context) => {
     const setup = await startLaptop(context, {}, hubAlone)
     const { laptop, sshd } = setup
@@ -137,7 +137,7 @@ test.for([
   '',
   '.',
   'local ',
-])('no host is named %j', name => {
+])('a host may not be named %j', name => {
   expect(SshHost.safeParse(name).success).toBe(false)
 })
 
@@ -146,7 +146,7 @@ test.for(['ovh5', 'me@ovh5.example.com', '10.0.3.1', 'a_b-c.d', 'root@h'])('a ho
 })
 
 test.for(['-oProxyCommand=touch pwned', 'a b', ';touch pwned'])(
-  'a host named %j is refused before any ssh is started, wherever it is named',
+  'a host named %j is refused before ssh is started, wherever it is configured',
   async (name, context) => {
     const { sshd, laptop } = await startLaptop(context, { sshHost: name }, hubAlone)
     const cwd = laptop.machine.userHome

@@ -54,7 +54,7 @@ const deeds: [string, (started: Started) => void, says: RegExp, left: 'rescued' 
 ]
 
 test.each(deeds)(
-  'when %s, nothing more is confirmed, /readyz is red, and the hub ends in words',
+  'if %s, no more is confirmed, /readyz fails, and the hub exits with an explanation',
   async (_, deed, says, left) => {
     const started = await start()
     const { hub, confirmed, send, inbox, file } = started

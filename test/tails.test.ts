@@ -254,7 +254,7 @@ test.for([
   [{ keepNewest: 100, keepDays: 2 }, 1, 100],
   [{ keepNewest: 1, keepDays: 0 }, 6, 6],
 ] as const)(
-  'with %j and a backup every %d h a tail is gone %d h after its first entry at the latest',
+  'with %j and a backup every %d h a tail is deleted at most %d h after its first entry',
   ([rotation, everyHours, hours]) => {
     const start = Date.parse('2026-03-01T00:30:00.000Z')
     let kept: { name: string; time: number; bytes: number }[] = []

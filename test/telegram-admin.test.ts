@@ -128,7 +128,7 @@ test.for([
   [{ humans: { chas: { id: 1, timezone: 'Mars/Base' } } }, 'this is no time zone'],
   [{ humans: { chas: { id: 1, quiet: ['22:00', '7'] } } }, 'write a time as 22:00'],
   [{ token: 'x' }, 'telegram.token: no such field; did you mean tokenFile?'],
-] as const)('a mistake in hub.json is named: %j', async ([change, says]) => {
+] as const)('an error in hub.json is reported: %j', async ([change, says]) => {
   const hub = new TestHub({
     config: { telegram: { tokenFile: 't', chatId: group, humans: { chas: { id: 1 } }, ...change } },
   })

@@ -109,7 +109,7 @@ test('the hub states version and hash of its client', async () => {
 })
 
 test.for(['cut', 'other bytes', 'endless', 'not a program'] as const)(
-  'what comes %s is not taken, and the machine goes on with what it has',
+  'a client that arrives %s is not installed, and the machine keeps its own',
   async (fault, context) => {
     const { hub, sean, client } = await machineBehind()
     const before = readFileSync(client)

@@ -138,7 +138,7 @@ describe('a call of GitHub', () => {
     ],
     ['with the SHA-1 alone', () => ({ 'x-hub-signature-256': 'sha1=7d38cdd689735b008b3c702edd92eea23791c5f6' })],
     ['with the secret itself as a signature', (_, secret) => ({ 'x-hub-signature-256': `sha256=${secret}` })],
-  ])('%s is refused before anything of it is read, and stands in the audit without its payload', async ([, forge]) => {
+  ])('%s is refused before its body is read, and audited without its payload', async ([, forge]) => {
     const hook = await webhook('github')
     // Not even JSON: nothing looks into it before it is proven.
     const body = `not json ${'secret words '.repeat(20)}`
@@ -196,7 +196,7 @@ describe('a call of GitHub', () => {
     ['two of them in one', { 'content-type': 'application/json, text/plain' }, 'not read'],
     ['another charset', { 'content-type': 'application/json; charset=latin1' }, 'charset latin1'],
     ['a compressed body', { 'content-encoding': 'gzip' }, 'compressed'],
-  ] as const)('with %s is refused with a clear word', async ([, headers, words]) => {
+  ] as const)('with %s is refused with a clear error', async ([, headers, words]) => {
     const answer = await github(await webhook('github'), 'push', { headers })
     expect(answer).toMatchObject({
       status: 400,
@@ -489,7 +489,7 @@ describe('the admin', () => {
     ['with a template that names what there is not', { template: 'x {{lines}}' }, 'invalid'],
     ['with a template that names nothing', { template: 'something happened' }, 'invalid'],
     ['signed, where its source signs anyway', { source: 'github', signed: true }, 'invalid'],
-  ])('makes none %s', async ([, body, code]) => {
+  ])('creates none %s', async ([, body, code]) => {
     await expect(webhook('generic', body)).rejects.toMatchObject({ code })
   })
 

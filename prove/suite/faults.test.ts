@@ -21,7 +21,7 @@ test.for([
   ['once', 'a place b', 2],
   ['twice', 'place place', -1],
   ['nowhere', 'a b', -1],
-] as const)('a text that occurs %s has a place or none', ([, text, at]) => {
+] as const)('the position of a text that occurs %s is found or not', ([, text, at]) => {
   expect(placeOf({ ...faults[0]!, find: 'place' }, text)).toBe(at)
 })
 

@@ -120,7 +120,7 @@ test.each([
   ['all', 'all', true],
   ['another member', 'dora', false],
   ['a list of others', ['dora', 'carl'], false],
-] as const)('what goes to %s waits behind a message that waits: %s, %s', async (_, to, waits) => {
+] as const)('a message to %s is kept behind a waiting one: %s, %s', async (_, to, waits) => {
   const { hub, open, keep } = setting()
   await keep(['bob', 'first'])
   hub.fill('bob')
@@ -219,7 +219,7 @@ test('an unreachable hub is tried once', async () => {
 })
 
 test.each<ErrorCode>(['unauthorized', 'forbidden'])(
-  'a machine that the hub answers %s is refused a new send, and keeps what it had kept',
+  'if the hub responds with %s to everything, a new send is refused and kept messages stay',
   async code => {
     const { hub, open, keep } = setting()
     await keep(['bob', 'one'])

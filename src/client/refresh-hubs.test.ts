@@ -30,7 +30,7 @@ test.for([
   ['no address', [{ hub: 'b:3500', hubKey: key('B') }], /hubs\.0\.hub: /],
   ['an option for ssh', [{ sshHost: '-oProxyCommand=x', hubKey: key('B') }], /hubs\.0\.sshHost: /],
   ['null', [null], /hubs\.0: /],
-] as [string, unknown, RegExp][])('an entry with a mistake is left out, and named: %s', ([, hubs, words]) => {
+] as [string, unknown, RegExp][])('an invalid entry is left out, and reported: %s', ([, hubs, words]) => {
   const { ways, mistakes } = hubsOf(config({ hubs }))
   expect(ways).toEqual([homeWay(config())])
   expect(mistakes).toEqual([expect.stringMatching(words)])

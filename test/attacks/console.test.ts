@@ -92,7 +92,7 @@ describe('A51: the credentials of a session', () => {
   })
 
   test.each(['renewToken', 'heartbeat', 'endSession', 'mcp', 'reportWrongHub', 'consoleLink'] as const)(
-    'A51: %s is for programs, and a session gets nothing of it',
+    'A51: %s is for programs and refuses a console session',
     async name => {
       const { method, path } = api[name]
       const body = method === 'POST' ? {} : undefined
@@ -138,7 +138,7 @@ describe('A51: requests that another page makes a browser send', () => {
   })
 
   test.each(['cross-site', 'same-site', 'none', 'same-origin, cross-site', ''])(
-    'A51: with Sec-Fetch-Site "%s" nothing is told and nothing changed',
+    'A51: with Sec-Fetch-Site "%s" a request is refused and changes nothing',
     async site => {
       const browser = await openConsole(hub, sean.token)
       const headers = { 'sec-fetch-site': site }

@@ -75,7 +75,7 @@ describe('A01: requests without a valid token', () => {
 })
 
 test.each([{ from: 'ben' }, { from: 'admin' }, { from: 'human:chas' }, { from: 'ana' }, { from: null }])(
-  'A02: a send that says %j is refused; without it the sender is whom the token belongs to',
+  'A02: a send with %j is refused; without it the sender is the owner of the token',
   async more => {
     const body = JSON.stringify({ to: 'eve', body: 'claimed', ...more })
     await expectRefused(
@@ -108,7 +108,7 @@ describe('A03: the inbox of another member', () => {
     '/v1/inbox/ben',
     '/v1/events?machine=ben',
     '/v1/messages?with=eve&as=ben',
-  ])('A03: is not read by asking for %s', async path => {
+  ])('A03: cannot be read with %s', async path => {
     await sent(ana, ben, 'for ben only')
     const answer = await raw(hub, { path, token: eve.token })
     expect([400, 404]).toContain(answer.status)
@@ -156,7 +156,7 @@ describe('A03: the inbox of another member', () => {
 })
 
 test.each(['all', 'hub', 'admin', 'system', 'Ana', 'аna', 'a'.repeat(65), '', '..', 'a/b', 'a\0', '-a', 'a-', 'a b'])(
-  'A04: nobody is made, renamed, nicknamed or grouped under %j, and tokens that exist go on',
+  'A04: no member, alias or group can be named %j, and existing tokens stay valid',
   async name => {
     const admin = { token: hub.adminToken, headers: json }
     const inPath = encodeURIComponent(name)
@@ -208,7 +208,7 @@ test.each<[string, unknown]>([
   ['null', null],
   ['a list', [[]]],
   ['half an id', '00000000-0000-7000'],
-])('A05: an ack of %s is refused, and what is unread stays so', async (_, id) => {
+])('A05: an ack of %s is refused, and unread messages stay unread', async (_, id) => {
   const real = await sent(ana, ben)
   const ack = { path: '/v1/inbox/ack', token: ben.token, body: { ids: [real, id] } }
   await expectRefused(hub, ack, 'invalid', /^body\.ids\.1: /)
@@ -227,25 +227,22 @@ test.each([
     'deleted',
     async (name: string) => void (await hub.client(hub.adminToken).call(api.deleteMember, { params: { name } })),
   ],
-])(
-  'A06: a token that was %s opens nothing, its open streams end within a second, and others go on',
-  async (how, end) => {
-    const name = `gone-${how.slice(0, 3)}`
-    const gone = await hub.join(name)
-    const [stream, other] = [await new Listener(gone.client).opened(), await new Listener(eve.client).opened()]
-    expect(await gone.client.call(api.readInbox)).toMatchObject({ unread: 0 })
-    await end(name)
-    await stream.ended
-    for (const [, { method, path }] of Object.entries(api as Record<string, Route>).filter(([, route]) =>
-      Array.isArray(route.audience),
-    )) {
-      expect((await raw(hub, { method, path, token: gone.token })).status).toBe(401)
-    }
-    const before = other.changes.length
-    await sent(ana, eve)
-    await other.first(before + 1)
-  },
-)
+])('A06: a token that was %s is refused, its streams end within a second, and others continue', async (how, end) => {
+  const name = `gone-${how.slice(0, 3)}`
+  const gone = await hub.join(name)
+  const [stream, other] = [await new Listener(gone.client).opened(), await new Listener(eve.client).opened()]
+  expect(await gone.client.call(api.readInbox)).toMatchObject({ unread: 0 })
+  await end(name)
+  await stream.ended
+  for (const [, { method, path }] of Object.entries(api as Record<string, Route>).filter(([, route]) =>
+    Array.isArray(route.audience),
+  )) {
+    expect((await raw(hub, { method, path, token: gone.token })).status).toBe(401)
+  }
+  const before = other.changes.length
+  await sent(ana, eve)
+  await other.first(before + 1)
+})
 
 test.each<[string, (token: string) => Parameters<typeof raw>[1]]>([
   ['the query', token => ({ path: `/v1/inbox?token=${token}` })],
@@ -255,7 +252,7 @@ test.each<[string, (token: string) => Parameters<typeof raw>[1]]>([
   ['another header', token => ({ path: '/v1/inbox', headers: { 'x-api-key': token, 'x-token': token } })],
   ["the proxy's header", token => ({ path: '/v1/inbox', headers: { 'proxy-authorization': `Bearer ${token}` } })],
   ['the user of a URL', token => ({ path: '/v1/inbox', headers: { authorization: `Basic ${btoa(`${token}:`)}` } })],
-])('A07: a token in %s counts for nothing', async (_, request) => {
+])('A07: a token in %s is ignored', async (_, request) => {
   const answer = await raw(hub, request(ana.token))
   expect(answer.status).toBe(401)
   expect(answer.text).not.toContain(ana.token)

@@ -36,7 +36,7 @@ async function accepted(request: Partial<RawRequest>): Promise<void> {
 
 describe('A10: requests that a web page makes a browser send to the hub', () => {
   test.each(['http://evil.example', 'https://evil.example:3500', 'null', 'http://localhost:3500', ''])(
-    'A10: the Origin "%s" is refused on every route, before the token is looked at; without one the same request is answered',
+    'A10: the Origin "%s" is refused on every route, before the token is checked; without one the same request succeeds',
     async origin => {
       for (const path of ['/healthz', '/v1/inbox', '/nowhere']) {
         await refused({ path, method: 'GET', token: undefined, headers: { origin } }, 'forbidden', /web pages/)
@@ -59,14 +59,14 @@ describe('A10: requests that a web page makes a browser send to the hub', () => 
   })
 
   test.each(['localhost', 'LOCALHOST:3500', '127.0.0.1', '10.0.3.1:3500', '[::1]:3500'])(
-    'A10: the Host %s is answered',
+    'A10: the Host %s is accepted',
     async host => {
       expect(await raw(hub, { path: '/healthz', headers: { host } })).toMatchObject({ status: 200 })
     },
   )
 
   test.each(['GET /v1/machines HTTP/1.1\r\nHost:', 'GET /v1/machines HTTP/1.0\r\nX-Forwarded-Host: localhost'])(
-    'A10: a request that names no host (%j) is refused',
+    'A10: a request without a host name (%j) is refused',
     async head => {
       const rest = `Connection: close\r\nAuthorization: Bearer ${ana.token}\r\n\r\n`
       expect(await rawBytes(hub, `${head}\r\n${rest}`)).toMatch(/^HTTP\/1\.1 403 [\s\S]*"code":"forbidden"/)
@@ -85,13 +85,13 @@ test.each<[string, Record<string, string>, string | Buffer, RegExp]>([
   ['charset="utf-16"', { 'content-type': 'application/json;charset="utf-16"' }, text, /utf-16/],
   ['a byte order mark', json, `\u{feff}${text}`, /JSON/],
   ['gzip', { ...json, 'content-encoding': 'gzip' }, gzipSync(text), /compressed/],
-])('A11: what a form of a web page can send is not read: %s', async (_, headers, body, says) => {
+])('A11: a body that an HTML form can send is rejected: %s', async (_, headers, body, says) => {
   await refused({ headers, body }, 'invalid', says)
   await accepted({ headers: json, body: text })
 })
 
 test.each(['OPTIONS', 'TRACE', 'PUT', 'PATCH', 'DELETE'])(
-  'A12: %s on the route of sends is 405, also with a header that claims POST, and gives no leave',
+  'A12: %s on the route of sends is 405, even with a header that claims POST, and grants no CORS access',
   async method => {
     const before = await traces(hub)
     const claims = { 'x-http-method-override': 'POST', 'access-control-request-method': 'POST' }
@@ -187,7 +187,7 @@ describe('A14: sizes', () => {
     ['of ASCII', 'x'.repeat(maxBodyBytes), 'x'],
     ['of characters of two bytes', 'é'.repeat(maxBodyBytes / 2), 'x'],
     ['of characters that are six times as long escaped', '\u0001'.repeat(maxBodyBytes), '\u0001'],
-  ])('A14: a text has 32 KiB of UTF-8 at most, counted in bytes: %s', async (_, most, more) => {
+  ])('A14: a text may have at most 32 KiB of UTF-8, counted in bytes: %s', async (_, most, more) => {
     await accepted({ body: { ...legal, body: most } })
     await refused({ headers: json, body: JSON.stringify({ ...legal, body: most + more }) }, 'too_large', /32769 bytes/)
   })
@@ -289,7 +289,7 @@ test.each(tricks)('A16: the name %j matches no member, in a send, a history, an 
 })
 
 test.each(['"', '"*', 'a AND', 'NEAR(', 'body:', '* OR 1=1', "'; drop table message; --", '%', '_'])(
-  'A16: a search for %j is a search for words, and finds them',
+  'A16: a search for %j searches for these words, and finds them',
   async q => {
     await ana.client.call(api.sendMessage, { body: { to: 'ben', body: `findme ${q} here` } })
     const { messages } = await ana.client.call(api.listMessages, { query: { q: `findme ${q}` } })

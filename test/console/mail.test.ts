@@ -385,7 +385,7 @@ const places = [
 ] as const
 
 test.for(['light', 'dark'] as const)(
-  'the pages of mail have no serious fault for assistive technology (%s)',
+  'the pages of messages have no serious accessibility problem (%s)',
   async (theme, context) => {
     browser.need(context)
     const id = await send(sean, 'back', 'Who has changed the totals?', { intent: 'request' })

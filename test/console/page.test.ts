@@ -78,7 +78,7 @@ test.each([
   '/console/nothing-12345678.js',
   '/console/.js',
   '/console/index.html%00.js',
-])('%s is no file of the console', async path => {
+])('%s is not a file of the console', async path => {
   const answer = await raw(hub, { path })
   expect(answer.status).toBeGreaterThanOrEqual(400)
   expect(answer.status).toBeLessThan(500)

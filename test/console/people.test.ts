@@ -398,7 +398,7 @@ describe('every page', () => {
   test.for([
     ['light', 'laptop'],
     ['dark', 'phone'],
-  ] as const)('has nothing serious for axe, and fits, in %s on a %s', async ([theme, size]) => {
+  ] as const)('has no serious finding of axe, and fits, in %s on a %s', async ([theme, size]) => {
     const { page } = await browser.open(hub, { theme, size })
     for (const at of places) {
       await goTo(page, at)

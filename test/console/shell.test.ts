@@ -77,7 +77,7 @@ test.for([
   ['laptop', 'dark'],
   ['phone', 'light'],
 ] as const)(
-  'Now and its menu on a %s in %s: axe finds nothing serious, and nothing stands out at the side',
+  'Now and its menu on a %s in %s have no serious finding of axe, and do not overflow',
   async ([size, theme], context) => {
     browser.need(context)
     await someWork()

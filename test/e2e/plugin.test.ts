@@ -68,7 +68,7 @@ test('Claude Code finds nothing to say against plugin and marketplace', { timeou
 })
 
 test.for(['before join', 'after join'] as const)(
-  'the plugin installed %s is the one server there is, and its tools are called without asking',
+  'the plugin installed %s is the only server, and its tools are called without confirmation',
   { timeout },
   async (order, context) => {
     const { chas, sean, claude, setUp, installPlugin, call } = await userWithClaude(context)
@@ -95,7 +95,7 @@ test.for(['before join', 'after join'] as const)(
 )
 
 test.for(['byFile', 'byVariable'] as const)(
-  'Claude Code speaks to the hub itself after the command that join --http prints: %s',
+  'Claude Code connects to the hub directly after the command that join --http prints: %s',
   { timeout },
   async (how, context) => {
     const { chas, sean, setUp, shell, call, claude } = await userWithClaude(context)

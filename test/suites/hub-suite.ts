@@ -15,9 +15,10 @@ import { tempDir } from '../support/temp.ts'
 import { until } from '../support/until.ts'
 
 /**
- * The promises of the public API, for a hub over any journal. `make` answers one that is not started yet and keeps its data in
- * `dataDir`. Tests share one hub with newcomers of their own, and start another where they count or stop things. `knowsSessions` says that
- * it knows of a session as soon as that was answered: of several hubs the others are told a moment later (shared-presence.test.ts).
+ * Tests the promises of the public API, for a hub over any journal. `make` returns a hub that is not started yet and keeps its data in
+ * `dataDir`. Tests share one hub, each with new members, and start another one to count or stop things. `knowsSessions` states that every
+ * hub knows a session as soon as its heartbeat was answered: of several hubs the others are informed a moment later
+ * (shared-presence.test.ts).
  */
 export function hubSuite(
   name: string,
@@ -48,12 +49,12 @@ type Start = () => Promise<TestHub>
 const never = '00000000-0000-7000-8000-000000000000'
 
 function joining(hub: TestHub, start: Start): void {
-  /** Asks the admin's route for a code. */
+  /** Requests a code from the admin's route. */
   async function codeFor(name: string, kind: 'machine' | 'human' = 'machine'): Promise<string> {
     return (await hub.client(hub.adminToken).call(api.invite, { body: { name, kind } })).code
   }
 
-  test('A08: of 20 who use one code at once, one becomes the member and the others are refused', async () => {
+  test('A08: of 20 concurrent uses of one code one succeeds and the others are refused', async () => {
     const ana = newName('ana')
     const code = await codeFor(ana)
     const racers = Array.from({ length: 20 }, () => mintToken('machine'))
@@ -72,7 +73,7 @@ function joining(hub: TestHub, start: Start): void {
     }
   })
 
-  test('the same exchange may be repeated: an answer lost on its way costs nothing', async () => {
+  test('the same exchange may be repeated after a lost response', async () => {
     const ana = newName('ana')
     const body = { code: await codeFor(ana), machine: ana, token: mintToken('machine') }
     const answers = await Promise.all([1, 2, 3].map(() => raw(hub, { path: '/v1/join', body })))
@@ -82,7 +83,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(await hub.client(body.token).call(api.listMachines)).toMatchObject({ you: ana })
   })
 
-  test('A08: a code that was used is refused with any other token, and the first token goes on', async () => {
+  test('A08: a used code is refused with any other token, and the first token stays valid', async () => {
     const ana = newName('ana')
     const body = { code: await codeFor(ana), machine: ana, token: mintToken('machine') }
     await hub.client().call(api.join, { body })
@@ -91,7 +92,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(await hub.client(body.token).call(api.listMachines)).toMatchObject({ you: ana })
   })
 
-  test('A08: a code for one name cannot be used for another, and is not spent by trying', async () => {
+  test('A08: a code for one name cannot be used for another, and is not used up by the attempt', async () => {
     const ana = newName('ana')
     const code = await codeFor(ana)
     const [ben] = await newcomers(hub, 'ben')
@@ -107,7 +108,7 @@ function joining(hub: TestHub, start: Start): void {
     ['machine', 'human'],
     ['human', 'machine'],
     ['machine', 'admin'],
-  ] as const)('the code of a %s is not exchanged for a token of role %s', async (kind, role) => {
+  ] as const)('the code of a %s cannot be exchanged for a token of role %s', async (kind, role) => {
     const ana = newName('ana')
     const code = await codeFor(ana, kind)
     const body = { code, machine: ana, token: mintToken(role) }
@@ -115,20 +116,20 @@ function joining(hub: TestHub, start: Start): void {
     await expect(hub.client(body.token).call(api.listMachines)).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
-  test('A08: a code that was never made is refused', async () => {
+  test('A08: an unknown code is refused', async () => {
     const ana = newName('ana')
     const body = { code: 'AAAA-BBBB-CCCC-DDDD', machine: ana, token: mintToken('machine') }
     await expect(hub.client().call(api.join, { body })).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
-  test('a code works as a person would type it, in lower case and without dashes', async () => {
+  test('a code works as a human would type it, in lower case and without dashes', async () => {
     const ana = newName('ana')
     const code = (await codeFor(ana)).toLowerCase().replaceAll('-', '')
     const body = { code, machine: ana, token: mintToken('machine') }
     expect(await hub.client().call(api.join, { body })).toEqual({ name: ana, kind: 'machine' })
   })
 
-  test('looking at the join script spends nothing; a used code gives a script that fails', async () => {
+  test('a GET of the join script does not use the code; a used code yields a script that fails', async () => {
     const ana = newName('ana')
     const code = await codeFor(ana)
     for (let i = 0; i < 3; i++) {
@@ -145,7 +146,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(spent.text).not.toContain('--machine')
   })
 
-  test('mail can wait for a member who was invited and has not joined', async () => {
+  test('messages wait for a member who was invited and has not joined', async () => {
     const ben = newName('ben')
     const [ana] = await newcomers(hub, 'ana')
     const code = await codeFor(ben)
@@ -155,7 +156,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(bodies(await hub.client(token).call(api.readInbox))).toEqual(['welcome'])
   })
 
-  test('A08: a second invitation kills the first code, whether it is used or not', async () => {
+  test('A08: a second invitation invalidates the first code, whether it is used or not', async () => {
     const ana = newName('ana')
     const [first, second] = [await codeFor(ana), await codeFor(ana)]
     const token = mintToken('machine')
@@ -165,7 +166,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(await hub.client().call(api.join, { body: { code: second, machine: ana, token } })).toBeTruthy()
   })
 
-  test('joining again keeps the inbox, kills the old token and cuts its streams', async () => {
+  test('joining again keeps the inbox, invalidates the old token and cuts its streams', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     await send(ben, { to: ana.name, body: 'kept' })
     const streams = [
@@ -174,7 +175,7 @@ function joining(hub: TestHub, start: Start): void {
     ]
     const bystander = await new Listener(ben.client).opened()
 
-    // Until the new code is used the old token counts.
+    // The old token is valid until the new code is used.
     const code = await codeFor(ana.name)
     expect(await ana.client.call(api.listMachines)).toMatchObject({ you: ana.name, unread: 1 })
     const token = mintToken('machine')
@@ -185,12 +186,12 @@ function joining(hub: TestHub, start: Start): void {
     await expect(send(ana, { to: ben.name, body: 'from the dead' })).rejects.toMatchObject({ code: 'unauthorized' })
     await expect(new Listener(ana.client).ended).rejects.toMatchObject({ code: 'unauthorized' })
     expect(bodies(await hub.client(token).call(api.readInbox))).toEqual(['kept'])
-    // Nobody else was cut off.
+    // No other stream was cut.
     await send({ ...ana, client: hub.client(token) }, { to: ben.name, body: 'still there?' })
     expect(await bystander.first(1)).toMatchObject([{ event: 'inbox', data: { from: ana.name } }])
   })
 
-  test('an invitation says whether the member was there before, and cannot change its kind', async () => {
+  test('an invitation reports whether the member existed, and cannot change its kind', async () => {
     const ana = newName('ana')
     const admin = hub.client(hub.adminToken)
     const first = await raw(hub, { path: '/v1/admin/invites', token: hub.adminToken, body: { name: ana } })
@@ -201,7 +202,7 @@ function joining(hub: TestHub, start: Start): void {
     })
   })
 
-  test('a machine may be given to a human; an owner who is no human is refused with the nearest names', async () => {
+  test('a machine may have a human as owner; any other owner is refused with the nearest names', async () => {
     const hub = await start()
     const admin = hub.client(hub.adminToken)
     await admin.call(api.invite, { body: { name: 'sean', kind: 'human' } })
@@ -220,7 +221,7 @@ function joining(hub: TestHub, start: Start): void {
 }
 
 function sending(hub: TestHub, start: Start): void {
-  test('a message by name is in one inbox, under the name that the token proves', async () => {
+  test('a message by name is in one inbox, from the name that the token proves', async () => {
     const [ana, ben, cat] = await newcomers(hub, 'ana', 'ben', 'cat')
     const sent = await send(ana, { to: ben.name, body: 'hello' })
     expect(sent.recipients).toEqual([
@@ -244,7 +245,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(bodies(await ana.client.call(api.readInbox))).toEqual([])
   })
 
-  test('a list reaches each member once, however often it is named', async () => {
+  test('a list reaches each member once, even if named repeatedly', async () => {
     const [ana, ben, cat] = await newcomers(hub, 'ana', 'ben', 'cat')
     const sent = await send(ana, {
       to: [cat.name, capitalized(ben.name), `@${cat.name}`, ` ${ben.name} `],
@@ -255,7 +256,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(bodies(await cat.client.call(api.readInbox))).toEqual(['hello'])
   })
 
-  test('all is every machine but the sender, and no human; together with a name it reaches both once', async () => {
+  test('all means every machine but the sender, and no human; together with a name it reaches each once', async () => {
     const hub = await start()
     const [ana, ben, cat] = [await hub.join('ana'), await hub.join('ben'), await hub.join('cat')]
     const sean = await hub.join('sean', 'human')
@@ -270,7 +271,7 @@ function sending(hub: TestHub, start: Start): void {
     expect((await ana.client.call(api.readInbox)).messages[0]).toMatchObject({ fromKind: 'human' })
   })
 
-  test('each recipient of all acks for itself', async () => {
+  test('each recipient of all acks only for itself', async () => {
     const hub = await start()
     const [ana, ben, cat] = [await hub.join('ana'), await hub.join('ben'), await hub.join('cat')]
     const { id } = await send(ana, { to: 'all', body: 'to all' })
@@ -279,7 +280,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(bodies(await cat.client.call(api.readInbox))).toEqual(['to all'])
   })
 
-  test('a typo is an error with the nearest names, and nobody on the list gets anything', async () => {
+  test('a typo is an error with the nearest names, and no recipient of the list gets the message', async () => {
     const hub = await start()
     const [ana, sean, jaz] = [await hub.join('ana'), await hub.join('seanclaude'), await hub.join('jazclaude')]
     const refused = await failure(send(ana, { to: ['jazclaude', 'seanclade'], body: 'hello' }))
@@ -291,7 +292,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(members.map(({ name }) => name)).toEqual(['ana', 'jazclaude', 'seanclaude'])
   })
 
-  test('a message that would reach nobody is an error', async () => {
+  test('a message that would reach no member is an error', async () => {
     const hub = await start()
     const ana = await hub.join('ana')
     await hub.join('sean', 'human')
@@ -301,13 +302,13 @@ function sending(hub: TestHub, start: Start): void {
     })
   })
 
-  test('a note to oneself is a message like any other', async () => {
+  test('a message to oneself is allowed', async () => {
     const [ana] = await newcomers(hub, 'ana')
     await send(ana, { to: ana.name, body: 'remember' })
     expect((await ana.client.call(api.readInbox)).messages).toMatchObject([{ from: ana.name, body: 'remember' }])
   })
 
-  test('the first try of an id is 201; the same again is 200 with the same answer, and is stored once', async () => {
+  test('the first send of an id is 201; a repetition is 200 with the same response, and is stored once', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const request = {
       path: '/v1/messages',
@@ -323,7 +324,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(bodies(await ben.client.call(api.readInbox))).toEqual(['hello'])
   })
 
-  test('a repeat gets the first answer also after the message was acked', async () => {
+  test('a repetition gets the first response even after the message was acked', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const body = { id: newMessageId(), to: ben.name, body: 'hello' }
     const first = await send(ana, body)
@@ -332,7 +333,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(bodies(await ben.client.call(api.readInbox))).toEqual([])
   })
 
-  test('one id sent 20 times at once is stored once, and one of the answers is 201', async () => {
+  test('one id sent 20 times at once is stored once, and one of the responses is 201', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const request = {
       path: '/v1/messages',
@@ -380,7 +381,7 @@ function sending(hub: TestHub, start: Start): void {
     expect((await ben.client.call(api.readInbox)).messages.map(message => message.id)).toEqual(ids)
   })
 
-  test('a message asks one and informs all, unless it says otherwise', async () => {
+  test('a message to one member is a request and one to all an inform by default', async () => {
     const hub = await start()
     const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
     await hub.join('cat')
@@ -391,7 +392,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(messages.map(message => message.intent)).toEqual(['request', 'request', 'inform', 'urgent', 'inform'])
   })
 
-  test('messages of many senders at once: none is lost, each sender in its order', async () => {
+  test('of concurrent messages from many senders none is lost, and the order of each sender is kept', async () => {
     const senders = await Promise.all(['s1', 's2', 's3', 's4'].map(name => hub.join(name)))
     const [ben] = await newcomers(hub, 'ben')
     await Promise.all(
@@ -411,7 +412,7 @@ function sending(hub: TestHub, start: Start): void {
 }
 
 function reading(hub: TestHub): void {
-  /** Ana and ben; ben has unread messages `1`, `2`, … */
+  /** Creates ana and ben; ben has unread messages `1`, `2`, … */
   async function withUnread(count: number): Promise<{ hub: TestHub; ana: TestMember; ben: TestMember; ids: string[] }> {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const ids: string[] = []
@@ -419,7 +420,7 @@ function reading(hub: TestHub): void {
     return { hub, ana, ben, ids }
   }
 
-  test('an empty inbox is an answer like any other, with a cursor to go on from', async () => {
+  test('an empty inbox has a cursor to continue from', async () => {
     const { ana, ben } = await withUnread(0)
     const { cursor, ...rest } = await ben.client.call(api.readInbox)
     expect(rest).toEqual({ you: ben.name, messages: [], unread: 0, more: 0 })
@@ -434,7 +435,7 @@ function reading(hub: TestHub): void {
     expect(first).toMatchObject({ unread: 3, more: 0 })
   })
 
-  test('pages follow each other without gap or repeat, each with the exact number of more', async () => {
+  test('pages join without gap or repetition, each with the exact number of more', async () => {
     const { ben } = await withUnread(7)
     const pages: InboxAnswer[] = []
     let after: string | undefined
@@ -448,12 +449,12 @@ function reading(hub: TestHub): void {
     expect(bodies(await ben.client.call(api.readInbox, { query: { after } }))).toEqual([])
   })
 
-  test('a page holds 100 unless told otherwise', async () => {
+  test('a page holds 100 by default', async () => {
     const { ben } = await withUnread(101)
     expect(await ben.client.call(api.readInbox)).toMatchObject({ messages: { length: 100 }, unread: 101, more: 1 })
   })
 
-  test('acks between two pages disturb neither', async () => {
+  test('acks between two pages do not affect them', async () => {
     const { ben, ids } = await withUnread(5)
     const first = await ben.client.call(api.readInbox, { query: { limit: 2 } })
     await ben.client.call(api.ackInbox, { body: { ids: [ids[0]!, ids[3]!] } })
@@ -462,7 +463,7 @@ function reading(hub: TestHub): void {
     expect(second).toMatchObject({ unread: 3, more: 0 })
   })
 
-  test('after= takes the cursor of a page or a bare seq', async () => {
+  test('after= accepts the cursor of a page or a bare seq', async () => {
     const { ben } = await withUnread(3)
     const [first] = (await ben.client.call(api.readInbox)).messages
     expect(bodies(await ben.client.call(api.readInbox, { query: { after: String(first!.seq) } }))).toEqual(['2', '3'])
@@ -484,7 +485,7 @@ function reading(hub: TestHub): void {
     },
   )
 
-  test('fetched notes which session was given a message last; it stays unread', async () => {
+  test('fetched records the session that was last given a message, which stays unread', async () => {
     const { ben, ids } = await withUnread(2)
     const first = { ids: [ids[0]!, never], session: 's-1' }
     expect(await ben.client.call(api.markFetched, { body: first })).toEqual({ fetched: [ids[0]], unknown: [never] })
@@ -494,7 +495,7 @@ function reading(hub: TestHub): void {
     expect(messages.map(message => message.fetchedBy?.session)).toEqual(['s-2', undefined])
   })
 
-  test('an ack ends a message once and for all, and may be repeated', async () => {
+  test('an ack is final, and may be repeated', async () => {
     const { ben, ids } = await withUnread(3)
     const request = { body: { ids: [ids[1]!] } }
     expect(await ben.client.call(api.ackInbox, request)).toEqual({ acked: [ids[1]], unread: 2, unknown: [] })
@@ -507,7 +508,7 @@ function reading(hub: TestHub): void {
     expect(bodies(await ben.client.call(api.readInbox))).toEqual(['1', '3'])
   })
 
-  test("an ack of ids that were never in one's own inbox names them and acks the others", async () => {
+  test('an ack returns the ids that were never in this inbox, and acks the others', async () => {
     const { ana, ben, ids } = await withUnread(1)
     const [cat] = await newcomers(hub, 'cat')
     const { id: forCat } = await send(ana, { to: cat.name, body: 'for cat' })
@@ -516,12 +517,12 @@ function reading(hub: TestHub): void {
       unread: 0,
       unknown: [forCat, never],
     })
-    // Nor may the sender ack for the recipient.
+    // The sender may not ack for the recipient either.
     expect(await ana.client.call(api.ackInbox, { body: { ids: [forCat] } })).toMatchObject({ unknown: [forCat] })
     expect(bodies(await cat.client.call(api.readInbox))).toEqual(['for cat'])
   })
 
-  test('fetched of what is acked already changes nothing', async () => {
+  test('fetched changes nothing for an acked message', async () => {
     const { ana, ben, ids } = await withUnread(1)
     await ben.client.call(api.ackInbox, { body: { ids } })
     const before = await ana.client.call(api.getMessage, { params: { id: ids[0]! } })
@@ -529,14 +530,14 @@ function reading(hub: TestHub): void {
     expect(await ana.client.call(api.getMessage, { params: { id: ids[0]! } })).toEqual(before)
   })
 
-  test('a reply acks what it answers, and nothing else', async () => {
+  test('a reply acks the message that it answers, and no other', async () => {
     const { ana, ben, ids } = await withUnread(2)
     const reply = await send(ben, { to: ana.name, body: 'yes', replyTo: ids[0]! })
     expect(bodies(await ben.client.call(api.readInbox))).toEqual(['2'])
     expect((await ana.client.call(api.readInbox)).messages).toMatchObject([{ id: reply.id, replyTo: ids[0] }])
   })
 
-  test('a reply that is refused acks nothing; one to a message of others acks nothing either', async () => {
+  test('a refused reply acks nothing; nor does one to a message of others', async () => {
     const { ana, ben, ids } = await withUnread(1)
     const [cat] = await newcomers(hub, 'cat')
     await expect(send(ben, { to: 'nobody', body: 'yes', replyTo: ids[0]! })).rejects.toMatchObject({
@@ -548,7 +549,7 @@ function reading(hub: TestHub): void {
     expect(bodies(await ben.client.call(api.readInbox))).toEqual(['1'])
   })
 
-  test('a message past its end leaves the inbox, and a late ack does not change that', async () => {
+  test('an expired message leaves the inbox, and a late ack does not change that', async () => {
     const { ana, ben } = await withUnread(0)
     const stream = await new Listener(ana.client).opened()
     const { id, sentAt } = await send(ana, { to: ben.name, body: 'soon gone', expiresInS: 1 })
@@ -586,7 +587,7 @@ function reading(hub: TestHub): void {
 }
 
 function receipts(hub: TestHub): void {
-  test('the sender sees what happened at each recipient, a recipient its own part, a stranger nothing', async () => {
+  test('the sender sees the state of each recipient, a recipient its own, and other members none', async () => {
     const [ana, ben, cat] = await newcomers(hub, 'ana', 'ben', 'cat')
     const [dan] = await newcomers(hub, 'dan')
     const [eve] = await newcomers(hub, 'eve')
@@ -620,7 +621,7 @@ function receipts(hub: TestHub): void {
     await expect(eve.client.call(api.getMessage, request)).rejects.toMatchObject({ code: 'not_found' })
   })
 
-  test('A03: a message of others and one that does not exist get the same answer', async () => {
+  test('A03: a message of others and one that does not exist get the same response', async () => {
     const [ana, ben, eve] = await newcomers(hub, 'ana', 'ben', 'eve')
     const { id } = await send(ana, { to: ben.name, body: 'secret' })
     const [foreign, missing] = await Promise.all(
@@ -632,7 +633,7 @@ function receipts(hub: TestHub): void {
 }
 
 function presence(hub: TestHub): void {
-  test('a receipt tells whether anybody reads there, and since when nobody does', async () => {
+  test('a receipt shows whether the recipient is online, and when it was last seen', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const { id } = await send(ana, { to: ben.name, body: 'hello' })
     const receipt = async () => (await ana.client.call(api.getMessage, { params: { id } })).receipts[0]
@@ -643,7 +644,7 @@ function presence(hub: TestHub): void {
     expect(await receipt()).toMatchObject({ online: false, lastSeenAt: expect.any(String) })
   })
 
-  test('a heartbeat makes its session show, with client and start; the last end makes the member offline', async () => {
+  test('a heartbeat creates its session, with client and start; the end of the last one makes the member offline', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const look = async () => {
       const { members } = await ben.client.call(api.listMachines)
@@ -661,7 +662,7 @@ function presence(hub: TestHub): void {
     expect(await ana.client.call(api.endSession, { query: { session: 's2' } })).toEqual({ ended: false })
   })
 
-  test('a session shows what it said of itself with its last heartbeat, and nothing that it said before', async () => {
+  test('a session shows the fields of its last heartbeat, and none of earlier ones', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const look = async () => {
       const { members } = await ben.client.call(api.listMachines)
@@ -683,7 +684,7 @@ function presence(hub: TestHub): void {
         prompt: { tool: 'Bash', since: at },
       },
     ])
-    // By a clock that goes ahead nothing begins in the future; who is busy is not idle.
+    // A clock that is ahead does not put a start into the future, and a busy session is not idle.
     await says({ idleSince: ahead, status: 'later', statusSetAt: ahead })
     const [{ idleSince, statusSetAt } = {}] = await look()
     for (const time of [idleSince, statusSetAt]) expect(Date.parse(time!)).toBeLessThanOrEqual(Date.now())
@@ -693,14 +694,14 @@ function presence(hub: TestHub): void {
     expect(await look()).toEqual([named])
   })
 
-  test('a heartbeat answers how much is unread, and which version the hub is', async () => {
+  test('the response to a heartbeat has the unread count and the version of the hub', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     expect(await beat(ben, 's1')).toEqual({ unread: 0, version })
     await send(ana, { to: ben.name, body: 'hello' })
     expect(await beat(ben, 's1')).toEqual({ unread: 1, version })
   })
 
-  test("nobody ends another member's session", async () => {
+  test('a member cannot end the session of another', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     await beat(ana, 's1')
     expect(await ben.client.call(api.endSession, { query: { session: 's1' } })).toEqual({ ended: false })
@@ -708,7 +709,7 @@ function presence(hub: TestHub): void {
     expect(members.find(({ name }) => name === ana.name)).toMatchObject({ online: true })
   })
 
-  test('streams hear who comes and goes', async () => {
+  test('streams report presence', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const stream = await new Listener(ben.client).opened()
     await beat(ana, 's1')
@@ -722,7 +723,7 @@ function presence(hub: TestHub): void {
     ])
   })
 
-  test('a stream opened for a session ends with it, the others of that member go on', async () => {
+  test('a stream opened for a session ends with it, while others of that member continue', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     await beat(ana, 's1')
     await beat(ana, 's2')
@@ -736,7 +737,7 @@ function presence(hub: TestHub): void {
 }
 
 function events(hub: TestHub): void {
-  test('all that is unread comes first, oldest first, then what arrives', async () => {
+  test('all unread messages come first, oldest first, then new ones', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const old = [
       await send(ana, { to: ben.name, body: '1' }),
@@ -755,7 +756,7 @@ function events(hub: TestHub): void {
     expect(heard[2]).toMatchObject({ data: { unread: 3 } })
   })
 
-  test('a stream that was cut before anything came is resumed without a gap: it was told where it began', async () => {
+  test('a stream that was cut before its first event is resumed without a gap: it has received its start', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const { id } = await send(ana, { to: ben.name, body: 'before' })
     const stream = await new Listener(ana.client).opened()
@@ -767,21 +768,21 @@ function events(hub: TestHub): void {
     expect(await resumed.first(1)).toMatchObject([{ event: 'receipt', data: { id, status: 'acked' } }])
   })
 
-  test('an event points to a message and does not carry its text', async () => {
+  test('an event refers to a message and does not contain its text', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     await send(ana, { to: ben.name, body: 'the-secret-text' })
     const [heard] = await (await new Listener(ben.client).opened()).first(1)
     expect(JSON.stringify(heard)).not.toContain('the-secret-text')
   })
 
-  test('more unread than one page holds all come, in order', async () => {
+  test('more unread messages than a page holds all arrive, in order', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const sent = await Promise.all(Array.from({ length: 250 }, (_, i) => send(ana, { to: ben.name, body: `${i}` })))
     const heard = await (await new Listener(ben.client).opened()).first(250)
     expect(heard.map(({ data }) => data.seq)).toEqual(sent.map(({ seq }) => seq).sort((a, b) => a - b))
   })
 
-  test('a reader that is cut off again and again while others send misses nothing and hears nothing twice', async () => {
+  test('a reader that is cut off repeatedly while others send misses and repeats nothing', async () => {
     const [ana, ben, cat] = await newcomers(hub, 'ana', 'ben', 'cat')
     const seqs: number[] = []
     let isSending = true
@@ -806,7 +807,7 @@ function events(hub: TestHub): void {
     expect(heard).toEqual([...seqs].sort((a, b) => a - b))
   })
 
-  test('a cursor of another epoch gives all that is unread, as if none was given', async () => {
+  test('a cursor of another epoch yields all unread messages, like none', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const { seq } = await send(ana, { to: ben.name, body: '1' })
     const stream = await new Listener(ben.client, { cursor: `feedfacefeedface:${seq + 100}` }).opened()
@@ -814,7 +815,7 @@ function events(hub: TestHub): void {
   })
 
   test.each(['x', '12', 'epoch:', 'a:b', 'a:-1', 'A:1', 'a:1:2', `${'a'.repeat(33)}:1`])(
-    'Last-Event-ID %s is an error, not a silent fresh start',
+    'Last-Event-ID %s is an error, not a silent restart',
     async lastEventId => {
       const [ana] = await newcomers(hub, 'ana')
       const answer = await raw(hub, {
@@ -827,7 +828,7 @@ function events(hub: TestHub): void {
     },
   )
 
-  test('receipts come as they happen, and only to the sender', async () => {
+  test('receipts arrive as they happen, and only at the sender', async () => {
     const [ana, ben, cat] = await newcomers(hub, 'ana', 'ben', 'cat')
     const [anas, cats] = [await new Listener(ana.client).opened(), await new Listener(cat.client).opened()]
     const { id } = await send(ana, { to: [ben.name, cat.name], body: 'hello' })
@@ -843,7 +844,7 @@ function events(hub: TestHub): void {
     expect((await cats.first(2)).map(({ event }) => event)).toEqual(['inbox', 'inbox'])
   })
 
-  test('receipts of long ago are not news to a fresh stream', async () => {
+  test('a new stream gets no old receipts', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const { id } = await send(ana, { to: ben.name, body: 'hello' })
     await ben.client.call(api.ackInbox, { body: { ids: [id] } })
@@ -866,7 +867,7 @@ function events(hub: TestHub): void {
     expect(new Set(heard.map(({ data }) => data.seq)).size).toBe(1)
     expect(heard.map(({ cursor }) => cursor !== undefined)).toEqual([false, false, true])
 
-    // Cut after one or two of the three, a reader has the cursor from before, and hears all three again.
+    // Cut after one or two of the three, a reader has the earlier cursor, and receives all three again.
     const resumed = await new Listener(ana.client, { cursor: before }).opened()
     expect((await resumed.first(3)).map(({ data }) => data.id)).toEqual(ids)
     const done = await new Listener(ana.client, { cursor: heard[2]!.cursor }).opened()
@@ -874,7 +875,7 @@ function events(hub: TestHub): void {
     expect(await done.first(1)).toMatchObject([{ event: 'inbox' }])
   })
 
-  test('a reply is heard as its message and the receipt of what it answers, under one cursor', async () => {
+  test('a reply arrives as its message and the receipt of the message that it answers, under one cursor', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const stream = await new Listener(ana.client).opened()
     const asked = await send(ana, { to: ben.name, body: 'question' })
@@ -887,7 +888,7 @@ function events(hub: TestHub): void {
     expect(heard.map(({ cursor }) => cursor !== undefined)).toEqual([false, true])
   })
 
-  test('two streams of one member hear the same', async () => {
+  test('two streams of one member receive the same events', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     const streams = [await new Listener(ben.client).opened(), await new Listener(ben.client).opened()]
     for (let i = 0; i < 5; i++) await send(ana, { to: ben.name, body: `${i}` })
@@ -897,7 +898,7 @@ function events(hub: TestHub): void {
 }
 
 function restarting(start: Start, knowsSessions: boolean): void {
-  test('a hub that was killed goes on: tokens, mail, cursors and streams', async () => {
+  test('a hub that was killed keeps tokens, messages, cursors and streams', async () => {
     const hub = await start()
     const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
     const body = { id: newMessageId(), to: 'ben', body: 'before' }
@@ -917,7 +918,7 @@ function restarting(start: Start, knowsSessions: boolean): void {
     expect(seq).toBeGreaterThan(first.seq)
   })
 
-  test('a hub that is stopped ends its streams, and remembers when members were last seen', async () => {
+  test('a hub that is stopped ends its streams, and stores when members were last seen', async () => {
     const hub = await start()
     const ana = await hub.join('ana')
     await beat(ana, 's1')
@@ -933,12 +934,12 @@ function restarting(start: Start, knowsSessions: boolean): void {
 
 let groups = 0
 
-/** A name like `ana-7` that no test has used. */
+/** Returns a name like `ana-7` that no test has used. */
 function newName(name: string): string {
   return `${name}-${++groups}`
 }
 
-/** Joins members that no other test knows: `ana-7`, `ben-7`, … */
+/** Joins new members: `ana-7`, `ben-7`, … */
 function newcomers<Names extends string[]>(hub: TestHub, ...names: Names): Promise<{ [I in keyof Names]: TestMember }> {
   groups++
   return Promise.all(names.map(name => hub.join(`${name}-${groups}`))) as Promise<{ [I in keyof Names]: TestMember }>

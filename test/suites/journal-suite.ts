@@ -7,14 +7,14 @@ import type { State } from '../../src/hub/state/state.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 import { hashJoinCode, mintJoinCode } from '../../src/protocol/join-code.ts'
 
-/** A journal with the state it writes, over a history that starts empty. */
+/** A journal and its state, over a history that starts empty. */
 export interface OpenJournal {
   readonly journal: Journal
-  /** To be read only: what the journal applied is seen here. */
+  /** The state as applied by the journal; read-only. */
   readonly state: State
-  /** Closes the journal and opens its history again. `journal` and `state` are new ones then. */
+  /** Closes the journal and opens its history again, with new `journal` and `state`. */
   reopen(): Promise<void>
-  /** The same after a death without warning: the history is what it was when this was called, nothing is finished first. */
+  /** Simulates a crash and opens the history again, as it was when this was called. */
   crash(): Promise<void>
   /** May be called more than once. */
   close(): Promise<void>
@@ -22,7 +22,7 @@ export interface OpenJournal {
 
 type Send = CommandOf<'message.send'>
 
-/** A command to store one message, from ana to ben unless told otherwise. */
+/** Returns a command to store one message, by default from ana to ben. */
 export function send(more: Partial<Send> = {}): Send {
   return { type: 'message.send', id: newMessageId(), by: 1, to: ['ben'], body: 'hello', ...more }
 }
@@ -42,15 +42,15 @@ export function carriedOut<C extends { type: keyof Results }>(outcome: {
   return outcome.result!
 }
 
-/** The unread texts of a member, in their order. */
+/** Returns the unread texts of a member, in order. */
 export function inboxOf(state: State, name: string): string[] {
   const { id } = memberByName(state.db, name)!
   return unreadAfter(state.db, id, 0, 100_000).map(message => message.body)
 }
 
-/** The promises of `hub/journal/journal.ts`, for any journal. `open` registers its own clean-up with the running test. */
+/** Tests the promises of `hub/journal/journal.ts`, for any journal. `open` registers its own clean-up with the running test. */
 export function journalSuite(name: string, open: () => Promise<OpenJournal>): void {
-  /** An open journal with the machines ana (1), ben (2) and cat (3). */
+  /** Opens a journal with the machines ana (1), ben (2) and cat (3). */
   async function start(): Promise<OpenJournal> {
     const opened = await open()
     for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))
@@ -58,7 +58,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
   }
 
   describe(`the ${name} journal`, () => {
-    test('what was submitted can be read as soon as submit resolves', async () => {
+    test('a command can be read as soon as submit resolves', async () => {
       const { journal, state } = await start()
       const { seq } = carriedOut<Send>(await journal.submit(send({ body: 'one' })))
       expect(inboxOf(state, 'ben')).toEqual(['one'])
@@ -76,7 +76,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       }
     })
 
-    test('of what was submitted together, a kill loses nothing that had resolved', async () => {
+    test('of commands submitted together a kill loses none that had resolved', async () => {
       const opened = await start()
       const resolved: string[] = []
       const all = Array.from({ length: 1200 }, async (_, index) => {
@@ -91,7 +91,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(opened.state, 'ben')).toEqual(expect.arrayContaining(before))
     })
 
-    test('a clean restart keeps everything, and the history goes on', async () => {
+    test('a clean restart keeps everything, and the history continues', async () => {
       const opened = await start()
       const first = carriedOut<Send>(await opened.journal.submit(send({ body: 'before' })))
       const { epoch } = opened.state.position
@@ -99,11 +99,11 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       const second = carriedOut<Send>(await opened.journal.submit(send({ body: 'after' })))
       expect(inboxOf(opened.state, 'ben')).toEqual(['before', 'after'])
       expect(second.seq).toBeGreaterThan(first.seq)
-      // A cursor of before stands for the same place.
+      // An earlier cursor refers to the same position.
       expect(opened.state.seqOf({ epoch, seq: first.seq })).toBe(first.seq)
     })
 
-    test('the same message again gets the first outcome and is stored once', async () => {
+    test('a repeated message gets the first outcome and is stored once', async () => {
       const { journal, state } = await start()
       const command = send()
       const first = carriedOut<Send>(await journal.submit(command))
@@ -113,7 +113,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(state, 'ben')).toEqual(['hello'])
     })
 
-    test('the same message again gets the first outcome after a restart and after a kill', async () => {
+    test('a repeated message gets the first outcome after a restart and after a kill', async () => {
       const opened = await start()
       const command = send()
       const first = carriedOut<Send>(await opened.journal.submit(command))
@@ -124,7 +124,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(opened.state, 'ben')).toEqual(['hello'])
     })
 
-    test('the same message submitted many times at once is stored once', async () => {
+    test('a message submitted many times at once is stored once', async () => {
       const { journal, state } = await start()
       const command = send()
       const outcomes = await Promise.all(Array.from({ length: 20 }, () => journal.submit(command)))
@@ -142,7 +142,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       ['an end', { expiresInS: 60 }],
       ['a message it replies to', { replyTo: newMessageId() }],
       ['another sender', { by: 3 }],
-    ])('a stored id with %s is a conflict, and the first message stays as it is', async (_, change) => {
+    ])('a stored id with %s is a conflict, and the first message is unchanged', async (_, change) => {
       const { journal, state } = await start()
       const command = send()
       await journal.submit(command)
@@ -154,7 +154,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(state, 'cat')).toEqual([])
     })
 
-    test('a refusal binds nothing: its id can be used for a message that is right', async () => {
+    test('a refusal does not bind the id: it can be used for a valid message', async () => {
       const { journal, state } = await start()
       const command = send({ to: ['bne'] })
       expect(await journal.submit(command)).toMatchObject({ ok: false, refusal: { code: 'not_found' } })
@@ -162,11 +162,11 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(state, 'ben')).toEqual(['right'])
     })
 
-    test('seq rises, and inboxes have the order of submitting', async () => {
+    test('seq rises, and inboxes are in the order of submission', async () => {
       const { journal, state } = await start()
       const wanted = Array.from({ length: 700 }, (_, index) => `message ${index}`)
       const outcomes: Outcome<Send>[] = []
-      // Some wait for the answer, some do not, as senders on many connections would.
+      // Some senders wait for the response and some do not, like those on many connections.
       for (let from = 0; from < wanted.length; ) {
         const together = from % 3 === 0 ? 1 : 50
         const bodies = wanted.slice(from, from + together)
@@ -179,7 +179,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(state, 'cat')).toEqual(wanted)
     })
 
-    test('a refusal leaves its neighbours in the batch alone', async () => {
+    test('a refusal does not affect the other commands of its batch', async () => {
       const { journal, state } = await start()
       const outcomes = await Promise.all([
         journal.submit(send({ body: 'left' })),
@@ -190,7 +190,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(state, 'ben')).toEqual(['left', 'right'])
     })
 
-    test('close waits for what was submitted, all of which is durable then', async () => {
+    test('close waits for submitted commands, which are then durable', async () => {
       const opened = await start()
       const submitted = Array.from({ length: 1200 }, (_, index) =>
         opened.journal.submit(send({ body: `message ${index}` })),
@@ -202,7 +202,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(opened.state, 'ben')).toHaveLength(1200)
     })
 
-    test('after close everything is refused as unavailable, and nothing of it is stored', async () => {
+    test('after close every command is refused as unavailable, and not stored', async () => {
       const opened = await start()
       await opened.journal.close()
       await expect(opened.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable', settled: false })
@@ -210,7 +210,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       expect(inboxOf(opened.state, 'ben')).toEqual([])
     })
 
-    test('closing twice is closing once, also while something is under way', async () => {
+    test('a second close has no effect, even during a submit', async () => {
       const { journal } = await start()
       const submitted = journal.submit(send())
       await Promise.all([journal.close(), journal.close()])

@@ -3,7 +3,7 @@ import { HistoryError, type Log, type LogRecord } from '../../src/hub/journal/lo
 
 const bytes = (text: string) => Buffer.from(text)
 
-/** The first `count` records behind `after`, as texts with their offsets. */
+/** Returns the first `count` records after `after`, as texts with their offsets. */
 async function firstOf(log: Log, after: number, count: number): Promise<string[]> {
   const found: LogRecord[] = []
   const end = new AbortController()
@@ -14,10 +14,10 @@ async function firstOf(log: Log, after: number, count: number): Promise<string[]
   return found.map(record => `${record.offset} ${Buffer.from(record.bytes)}`)
 }
 
-/** The promises of `hub/journal/log.ts`, for any log. `open` returns two connections to one new history. */
+/** Tests the promises of `hub/journal/log.ts`, for any log. `open` returns two connections to one new history. */
 export function logSuite(name: string, open: () => Promise<[Log, Log]>): void {
   describe(`the ${name} log`, () => {
-    test('takes a record behind the newest, once, whoever tries it again', async () => {
+    test('appends a record after the newest, once, even if retried', async () => {
       const [one, other] = await open()
       expect(await one.append(0, bytes('first'))).toBe(true)
       expect(await one.append(0, bytes('first'))).toBe(true)
@@ -27,7 +27,7 @@ export function logSuite(name: string, open: () => Promise<[Log, Log]>): void {
       expect(await firstOf(one, 0, 2)).toEqual(['1 first', '2 second'])
     })
 
-    test('of several that append in one place, one wins', async () => {
+    test('of concurrent appends at one offset one succeeds', async () => {
       const [one, other] = await open()
       const tries = ['a', 'b', 'c', 'd'].map((text, index) => (index % 2 ? one : other).append(0, bytes(text)))
       const won = (await Promise.all(tries)).flatMap((isThere, index) => (isThere ? ['abcd'[index]] : []))
@@ -35,13 +35,13 @@ export function logSuite(name: string, open: () => Promise<[Log, Log]>): void {
       expect(await firstOf(one, 0, 1)).toEqual([`1 ${won[0]}`])
     })
 
-    test('takes nothing behind a place that does not exist', async () => {
+    test('appends nothing after an offset that does not exist', async () => {
       const [one] = await open()
       await expect(one.append(5, bytes('hole'))).rejects.toThrow(HistoryError)
       expect(await one.last()).toBe(0)
     })
 
-    test('is followed from any place, without a gap between what was there and what comes', async () => {
+    test('is followed from any offset, without a gap between existing and new records', async () => {
       const [one, other] = await open()
       await one.append(0, bytes('a'))
       await one.append(1, bytes('b'))
@@ -51,7 +51,7 @@ export function logSuite(name: string, open: () => Promise<[Log, Log]>): void {
       expect(await followed).toEqual(['2 b', '3 c', '4 d'])
     })
 
-    test('ends following when its signal aborts, also while nothing comes', async () => {
+    test('ends following when its signal aborts, even while no record arrives', async () => {
       const [one] = await open()
       const end = new AbortController()
       const followed = one.follow(0, end.signal)[Symbol.asyncIterator]().next()
@@ -59,7 +59,7 @@ export function logSuite(name: string, open: () => Promise<[Log, Log]>): void {
       expect(await followed).toMatchObject({ done: true })
     })
 
-    test('says so when what a follower needs was trimmed, and goes on for who is further on', async () => {
+    test('reports that a follower needs trimmed records, and continues for followers further on', async () => {
       const [one] = await open()
       for (let offset = 0; offset < 4; offset++) await one.append(offset, bytes(`${offset + 1}`))
       await one.trim(2)

@@ -20,7 +20,7 @@ const limitMs = 60_000
 /** A journal that has committed `commits` since its history began. */
 type Modelled = OpenJournal & { readonly commits: readonly Commit[] }
 
-/** The clocks that a journal goes by, in ms. */
+/** The clocks that a journal uses, in ms. */
 interface Clocks {
   now: () => number
   monotonic: () => number
@@ -56,7 +56,7 @@ export function modelSuite(
   })
 }
 
-/** The entries that were committed, applied once more to an empty store, make the same rows and come to the same outcomes. */
+/** Expects the committed entries, replayed into an empty store, to produce the same rows and outcomes. */
 function expectSameWhenReplayed({ state, commits }: Modelled, path: string): void {
   ensureStore(path)
   using replayed = new State(path)
@@ -67,10 +67,10 @@ function expectSameWhenReplayed({ state, commits }: Modelled, path: string): voi
 
 type Step = fc.AsyncCommand<Model, Modelled>
 
-/** Ids that messages may get: so few that they are used again and again, with the same content and with other. */
+/** Ids of messages: few, so that they are reused, with the same and with other content. */
 const ids = Array.from({ length: 8 }, (_, index) => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`)
 
-/** Names that anything may get: so few that members, aliases and groups compete for them. */
+/** Names for members, aliases and groups: few, so that they compete. */
 const names = [...firstNames, 'kit', 'lee', 'team', 'crew']
 
 const tokens = ['token0', 'token1', 'token2']
@@ -207,7 +207,7 @@ const commands: fc.Arbitrary<Step>[] = [
   fc
     .record({ type: fc.constant('member.revoke' as const), name })
     .map(command => plain(command, model => model.revoke(command.name))),
-  // Whole seconds, so that an end is often met to the millisecond.
+  // Whole seconds, so that an expiry is often met to the millisecond.
   fc.nat({ max: 12 }).map(seconds =>
     step('time goes on and a tick comes', seconds, async (model, real) => {
       model.now += seconds * 1000
@@ -216,7 +216,7 @@ const commands: fc.Arbitrary<Step>[] = [
       return expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
     }),
   ),
-  // Whole months and some, so that nothing is due just then: deletion need not be exact where the clock was set back.
+  // Whole months and a little, so that nothing is due at that moment: deletion need not be exact if the clock was set back.
   fc.constantFrom(1, 4).map(months =>
     step('months go by and ticks come', months, async (model, real) => {
       for (let month = 0; month < months; month++) {
@@ -236,7 +236,7 @@ const commands: fc.Arbitrary<Step>[] = [
   fc.constant(step('restart', undefined, (_, real) => real.reopen())),
 ]
 
-/** One step of the sequence: does it to both, then compares all that can be read. */
+/** Returns a step of the sequence, which is applied to model and journal; then both are compared. */
 function step(title: string, args: unknown, run: (model: Model, real: Modelled) => Promise<void> | undefined): Step {
   return {
     check: () => true,
@@ -248,7 +248,7 @@ function step(title: string, args: unknown, run: (model: Model, real: Modelled) 
   }
 }
 
-/** A command that is answered, or refused with a code, as the model says. */
+/** Returns a command that succeeds, or is refused with a code, as in the model. */
 function plain(command: Command, inModel: (model: Model) => unknown): Step {
   return step(command.type, command, (model, real) => expectDone(real, command, () => inModel(model)))
 }
@@ -259,7 +259,7 @@ async function expectDone(real: Modelled, command: Command, inModel: () => unkno
   expect(outcome.ok ? outcome.result : outcome.refusal.code).toEqual(expected)
 }
 
-/** Submits them in one turn, so that they share a transaction, and compares each outcome. */
+/** Submits messages in one turn, so that they share a transaction, and compares each outcome. */
 async function expectSent(model: Model, real: Modelled, sends: Send[]): Promise<void> {
   const before = real.state.position.seq
   const expected = sends.map(command => model.send(command))
@@ -291,7 +291,7 @@ function whatBecame(outcome: Outcome<Send>): string {
   return outcome.result.at === undefined ? 'stored' : 'later'
 }
 
-/** Does what a hub does each second: sends what is due. */
+/** Delivers later messages that are due, as a hub does each second. */
 async function expectDelivered(model: Model, real: Modelled): Promise<void> {
   const { db, applied } = real.state
   const due = dueLater(db, Math.max(applied.steady, model.steady), 100)
@@ -315,7 +315,7 @@ async function addMembers(real: Modelled, model: Model): Promise<void> {
     ),
   )
   expect(outcomes.every(({ ok }) => ok)).toBe(true)
-  // Seldom would a short sequence see a project before it writes to it.
+  // A short sequence would rarely see a project before it writes to it.
   for (const [by, project] of [
     [1, 'web'],
     [1, 'shop'],

@@ -14,11 +14,11 @@ import { until } from '../support/until.ts'
 export interface TransportKind {
   /** A transport to the server at `url`, an address of this host. */
   open: (url: URL) => Transport
-  /** The source of a module that does the same and leaves it in `transport`. */
+  /** Returns the source of a module that creates the same transport as `transport`. */
   source: (url: URL) => string
 }
 
-/** Promises of every transport. */
+/** Tests the promises of every transport. */
 export function transportSuite(name: string, kind: TransportKind): void {
   describe(`a transport over ${name}`, () => {
     const open = (url: URL) => {
@@ -31,7 +31,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
       return { server, transport: open(server.url) }
     }
 
-    test('carries method, path, headers and body there, and status, headers and body back', async () => {
+    test('carries method, path, headers and body to the server, and status, headers and body back', async () => {
       const { transport } = await start()
       const response = await transport.request({
         method: 'DELETE',
@@ -49,13 +49,13 @@ export function transportSuite(name: string, kind: TransportKind): void {
       })
     })
 
-    test('hands over an answer that is no success like any other', async () => {
+    test('returns a response with an error status like any other', async () => {
       const { transport } = await start()
       const response = await transport.request(get('/nowhere'))
       expect([response.statusCode, await text(response)]).toEqual([404, 'nothing here'])
     })
 
-    test('carries large bodies both ways, whole', async () => {
+    test('carries large bodies completely in both directions', async () => {
       const { transport } = await start()
       const body = 'a€'.repeat(1_000_000)
       const echoed = (await json(await transport.request({ ...get('/echo'), method: 'POST', body }))) as {
@@ -65,7 +65,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
       expect(await text(await transport.request(get('/bytes?count=8000000')))).toHaveLength(8_000_000)
     })
 
-    test('carries 50 requests at once, each with its own answer', async () => {
+    test('carries 50 requests at once, each with its own response', async () => {
       const { transport } = await start()
       const bodies = Array.from({ length: 50 }, (_, n) => `number ${n}`)
       const answers = await Promise.all(
@@ -94,7 +94,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
       await Promise.all(heard.map(({ ended }) => ended))
     })
 
-    test('gives up a request whose signal aborts, with what that means, and lets its connection go', async () => {
+    test('abandons a request whose signal aborts, with its reason, and frees its connection', async () => {
       const { transport } = await start()
       const request = transport.request({ ...get('/never'), signal: AbortSignal.timeout(50) })
       await expect(request).rejects.toMatchObject({
@@ -104,14 +104,14 @@ export function transportSuite(name: string, kind: TransportKind): void {
       await until('the connection to be closed', async () => (await counts(transport)).open === 1)
     })
 
-    test('asks nothing when the signal has aborted before', async () => {
+    test('sends nothing if the signal has already aborted', async () => {
       const { transport } = await start()
       const request = transport.request({ ...get('/never'), signal: AbortSignal.abort() })
       await expect(request).rejects.toMatchObject({ code: 'unavailable' })
       expect((await counts(transport)).requests['/never']).toBeUndefined()
     })
 
-    test('says where nothing listens', async () => {
+    test('reports that no server listens', async () => {
       const listener = createServer().listen(0, '127.0.0.1')
       await once(listener, 'listening')
       const url = new URL(`http://127.0.0.1:${(listener.address() as { port: number }).port}`)
@@ -124,7 +124,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
       })
     })
 
-    test('a connection that is reset instead of an answer is unavailable, and not asked over and over', async () => {
+    test('a connection that is reset instead of a response is unavailable, and not retried repeatedly', async () => {
       const { transport } = await start()
       await keepSeveral(transport)
       await expect(transport.request(get('/reset'))).rejects.toMatchObject({
@@ -134,7 +134,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
       expect((await counts(transport)).requests['/reset']).toBeLessThanOrEqual(2)
     })
 
-    test('a connection that is reset in the middle of an answer is unavailable', async () => {
+    test('a connection that is reset within a response is unavailable', async () => {
       const { transport } = await start()
       const client = new HubClient({ transport, timeoutMs: 90_000 })
       await expect(client.call(api.health)).rejects.toMatchObject({
@@ -146,7 +146,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
     test.each([
       ['small', 10],
       ['large', 2_000_000],
-    ])('a kept connection that the other side closed meanwhile does not fail a %s request', async (_size, length) => {
+    ])('a %s request survives an idle connection that the server has closed meanwhile', async (_size, length) => {
       const { server, transport } = await start()
       const body = 'x'.repeat(length)
       const echo = { ...get('/echo'), method: 'POST', body }
@@ -158,7 +158,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
       }
     })
 
-    test('close lets the process end, also with a stream and a request under way', async () => {
+    test('close lets the process exit, even with a stream and a request in progress', async () => {
       const { server } = await start()
       const child = spawn(hubNode, ['--input-type=module', '-e', closing(kind.source(server.url))], {
         env: cleanEnv(),
@@ -176,7 +176,7 @@ function get(path: string): TransportRequest {
   return { method: 'GET', path, headers: {} }
 }
 
-/** Leaves several idle connections: as many requests at once needed them. */
+/** Leaves several idle connections, opened by concurrent requests. */
 async function keepSeveral(transport: Transport): Promise<void> {
   await Promise.all([1, 2, 3].map(async () => text(await transport.request(get('/echo?afterMs=5')))))
 }
@@ -185,7 +185,7 @@ async function counts(transport: Transport): Promise<{ open: number; requests: R
   return (await json(await transport.request(get('/counts')))) as { open: number; requests: Record<string, number> }
 }
 
-/** Counts the lines of a stream until it ends, however it does. */
+/** Counts the lines of a stream until it ends in any way. */
 function lines(stream: IncomingMessage): { count: number; ended: Promise<unknown> } {
   const heard = { count: 0, ended: new Promise(resolve => stream.on('close', resolve)) }
   stream.on('error', () => {})
@@ -193,7 +193,7 @@ function lines(stream: IncomingMessage): { count: number; ended: Promise<unknown
   return heard
 }
 
-/** A program that leaves an idle connection, a stream and a request under way behind when it closes its transport. */
+/** Returns a program that closes its transport with an idle connection, a stream and a request in progress. */
 function closing(source: string): string {
   return `${source}
     const get = path => transport.request({ method: 'GET', path, headers: {} })

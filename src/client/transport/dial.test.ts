@@ -28,7 +28,7 @@ test.each([
   ['before a dead IPv6', ['127.0.0.1', dead.six]],
   ['behind several dead ones', [dead.six, dead.four, '2001:db8::8', '127.0.0.1']],
   ['behind one where nothing listens', ['127.0.0.2', '127.0.0.1']],
-])('an address that answers is found %s', async (_, addresses) => {
+])('an address that responds is found %s', async (_, addresses) => {
   const port = await listening('127.0.0.1')
   const socket = await dial('hub.lan', port, { find: named(...addresses) })
   expect(socket.remoteAddress).toBe('127.0.0.1')
@@ -38,7 +38,7 @@ test.each([
 test.each([
   ['an unreachable one', 0],
   ['one that never answers', undefined],
-])('a handshake that takes a second is waited for, also beside %s', async (_, failsAfterMs) => {
+])('a handshake that takes a second is waited for, even beside %s', async (_, failsAfterMs) => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const opened: string[] = []

@@ -85,7 +85,7 @@ test.for([
   ['lags behind the log', isBehind, 200],
   ['is down behind a proxy', () => ({ status: 502 }), 200],
   ['is out of date', () => ({ status: 200, headers: { 'claude-net-stale': '4' } }), 200],
-] as [string, Does, number][])('a hub that %s is left for the next, which stays', async ([, does]) => {
+] as [string, Does, number][])('a hub that %s is replaced by the next, which stays in use', async ([, does]) => {
   const { ask, asked, state, hubs } = machine({ a: does, b: serves, c: serves })
   expect(await ask('/x', post)).toBe('200 /x')
   expect(await ask('/y', post)).toBe('200 /y')
