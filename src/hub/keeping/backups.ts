@@ -30,11 +30,11 @@ export interface BackupsOptions {
   settings: BackupSettings
   /** Program whose `copy-store` command does the work in a process of its own. */
   program: string
-  /** Writes what is committed after each backup beside it; see `Tails`. */
+  /** Writes the entries committed after each backup; see `Tails`. */
   tails?: Pick<Tails, 'begin' | 'adopt' | 'drop'>
   /** Called after each backup, also one that failed. */
   onMade: (made: Made) => void
-  /** Called before `onMade` when a complete copy is not good: the store may be damaged. */
+  /** Called before `onMade` when a complete copy fails its checks: the store may be damaged. */
   onBadCopy?: () => void
 }
 
@@ -56,7 +56,7 @@ export class Backups implements AsyncDisposable {
     const newest = newestOf(backupsIn(dir), Date.now())
     const age = newest ? Date.now() - newest.time : Infinity
     const everyMs = everyHours * 3_600_000
-    // A newest backup from the future says nothing: the clock was set back.
+    // The date of a newest backup from the future is ignored: the clock was set back.
     this.#schedule(age < 0 ? everyMs : Math.max(everyMs - age, Math.min(restMs, everyMs)))
   }
 

@@ -5,9 +5,9 @@ import { maxSessions, Presence, type PresenceOptions } from './presence.ts'
 function start(options: PresenceOptions = {}) {
   const clock = { monotonic: 0, wall: 1000 }
   const presence = new Presence({ monotonic: () => clock.monotonic, now: () => clock.wall, ...options })
-  const told: string[] = []
-  presence.on('changed', member => told.push(`${member} ${presence.of(member).online ? 'online' : 'offline'}`))
-  presence.on('gone', (member, session) => told.push(`${member} lost ${session}`))
+  const reported: string[] = []
+  presence.on('changed', member => reported.push(`${member} ${presence.of(member).online ? 'online' : 'offline'}`))
+  presence.on('gone', (member, session) => reported.push(`${member} lost ${session}`))
   /** Advances the clocks without a sweep, as when the process is stopped, then sweeps. */
   const stall = (ms: number) => {
     clock.monotonic += ms
@@ -18,25 +18,25 @@ function start(options: PresenceOptions = {}) {
   const pass = (ms: number) => {
     for (let left = ms; left > 0; left -= 1000) stall(Math.min(left, 1000))
   }
-  return { presence, clock, told, pass, stall }
+  return { presence, clock, reported, pass, stall }
 }
 
 test('more than 15 s of silence end a session', () => {
-  const { presence, told, pass } = start()
+  const { presence, reported, pass } = start()
   presence.beat(1, 's1', 'test/1')
   pass(15_000)
   expect(presence.of(1)).toEqual({ online: true, lastSeenAt: 1000 })
   pass(1)
   expect(presence.of(1)).toEqual({ online: false, lastSeenAt: 1000 })
-  expect(told).toEqual(['1 online', '1 lost s1', '1 offline'])
+  expect(reported).toEqual(['1 online', '1 lost s1', '1 offline'])
 })
 
 test('a stall of the hub does not count as silence; afterwards the rest of the 15 s counts', () => {
-  const { presence, told, pass, stall } = start()
+  const { presence, reported, pass, stall } = start()
   presence.beat(1, 's1', 'test/1')
   pass(5000)
   for (let i = 0; i < 3; i++) stall(20_000)
-  expect(told).toEqual(['1 online'])
+  expect(reported).toEqual(['1 online'])
   // Each stall counts as no more than two seconds.
   pass(4000)
   expect(presence.of(1).online).toBe(true)
@@ -57,13 +57,13 @@ test('a heartbeat that is the first thing read after a stall is good for 15 s, a
 })
 
 test('every heartbeat restarts the 15 s, and emits no event', () => {
-  const { presence, told, pass } = start()
+  const { presence, reported, pass } = start()
   for (let i = 0; i < 10; i++) {
     presence.beat(1, 's1', 'test/1')
     pass(14_999)
   }
   expect(presence.of(1)).toEqual({ online: true, lastSeenAt: 1000 + 9 * 14_999 })
-  expect(told).toEqual(['1 online'])
+  expect(reported).toEqual(['1 online'])
 })
 
 test('a jump of the wall clock neither ends a session nor keeps it online', () => {
@@ -78,7 +78,7 @@ test('a jump of the wall clock neither ends a session nor keeps it online', () =
 })
 
 test('a member is online as long as one of its sessions is', () => {
-  const { presence, told, pass } = start()
+  const { presence, reported, pass } = start()
   presence.beat(1, 's1', 'test/1')
   pass(10_000)
   presence.beat(1, 's2', 'test/2')
@@ -87,34 +87,34 @@ test('a member is online as long as one of its sessions is', () => {
   expect(presence.of(1).online).toBe(true)
   pass(10_000)
   expect(presence.of(1).online).toBe(false)
-  expect(told).toEqual(['1 online', '1 lost s1', '1 lost s2', '1 offline'])
+  expect(reported).toEqual(['1 online', '1 lost s1', '1 lost s2', '1 offline'])
 })
 
 test('a session id that times out for two members at once emits events for each', () => {
-  const { presence, told, pass } = start()
+  const { presence, reported, pass } = start()
   presence.beat(1, 's1', 'test/1')
   presence.beat(2, 's1', 'test/1')
   pass(16_000)
-  expect(told.slice(2).sort()).toEqual(['1 lost s1', '1 offline', '2 lost s1', '2 offline'])
+  expect(reported.slice(2).sort()).toEqual(['1 lost s1', '1 offline', '2 lost s1', '2 offline'])
 })
 
 test('a clean end takes effect immediately, and only once', () => {
-  const { presence, told } = start()
+  const { presence, reported } = start()
   presence.beat(1, 's1', 'test/1')
   expect(presence.end(1, 's2')).toBe(false)
   expect(presence.end(2, 's1')).toBe(false)
   expect(presence.end(1, 's1')).toBe(true)
   expect(presence.end(1, 's1')).toBe(false)
-  expect(told).toEqual(['1 online', '1 lost s1', '1 offline'])
+  expect(reported).toEqual(['1 online', '1 lost s1', '1 offline'])
 })
 
 test('a session that returns after it timed out is a new one, with a new start', () => {
-  const { presence, told, pass } = start()
+  const { presence, reported, pass } = start()
   presence.beat(1, 's1', 'test/1')
   pass(16_000)
   presence.beat(1, 's1', 'test/1')
   expect(presence.sessionsOf(1)).toMatchObject([{ session: 's1', client: 'test/1', since: 17_000 }])
-  expect(told.at(-1)).toBe('1 online')
+  expect(reported.at(-1)).toBe('1 online')
 })
 
 test('sessions are listed oldest first; a client may change its version', () => {

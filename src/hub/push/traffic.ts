@@ -14,7 +14,7 @@ const maxKept = 2000
 /** Items per page. */
 const page = 100
 
-/** Time items are kept after the last reader has left, in ms: a disconnected reader returns within it. */
+/** Time for which items are stored after the last reader has left, in ms: a disconnected reader returns within it. */
 const keepMs = 60_000
 
 /**
@@ -29,13 +29,13 @@ export interface TrafficPage {
 }
 
 /**
- * The traffic between all members, derived from committed entries and kept in memory while somebody reads it. Without readers a commit
+ * The traffic between all members, derived from committed entries and held in memory while there are readers. Without readers a commit
  * costs one comparison.
  */
 export class Traffic {
   readonly #state: State
   #items: TrafficItem[] = []
-  /** All items after this seq are kept; undefined while none are. */
+  /** Seq after which all items are stored; undefined while none are. */
   #since: number | undefined
   #readers = 0
   #forgetting: NodeJS.Timeout | undefined

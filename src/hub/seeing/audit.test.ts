@@ -64,15 +64,15 @@ test.for<[string, (file: string) => void, number]>([
   const file = join(tempDir('audit'), 'audit.db')
   new Audit(`${file}.old`, { onError: () => {} }).close()
   const failed: unknown[] = []
-  const told: unknown[] = []
-  using audit = new Audit(file, { onError: error => failed.push(error), onBegunAnew: error => told.push(error) })
+  const reported: unknown[] = []
+  using audit = new Audit(file, { onError: error => failed.push(error), onBegunAnew: error => reported.push(error) })
   audit.add(note)
   audit.flush()
   harm(file)
   audit.add({ ...note, target: 'beta' })
   audit.flush()
   expect(failed).toEqual([])
-  expect(told).toHaveLength(1)
+  expect(reported).toHaveLength(1)
   using db = new Database(file, 'reader')
   expect(auditLines(db, { limit: 10 }, () => {}).lines.map(({ target }) => target)).toEqual(
     ['beta', 'alpha'].slice(0, count),
@@ -82,10 +82,10 @@ test.for<[string, (file: string) => void, number]>([
 test('a damaged file is renamed, and the hub starts with a new one', () => {
   const file = join(tempDir('audit'), 'audit.db')
   writeFileSync(file, 'no database '.repeat(1000))
-  const told: unknown[] = []
-  using audit = new Audit(file, { onError: error => told.push(error), onBegunAnew: () => told.push('anew') })
+  const reported: unknown[] = []
+  using audit = new Audit(file, { onError: error => reported.push(error), onBegunAnew: () => reported.push('anew') })
   audit.add(note)
   audit.flush()
-  expect(told).toEqual(['anew'])
+  expect(reported).toEqual(['anew'])
   expect(readdirSync(dirname(file)).filter(name => /^audit\.db\.damaged-/.test(name))).toHaveLength(1)
 })

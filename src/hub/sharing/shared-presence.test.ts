@@ -22,13 +22,13 @@ function start() {
     })
     const sharing = new SharedPresence({ board, presence, projects })
     all.set(name, presence)
-    const told: string[] = []
-    presence.on('changed', member => told.push(`${member} ${presence.of(member).online ? 'online' : 'offline'}`))
-    presence.on('gone', (member, session) => told.push(`${member} lost ${session}`))
+    const reported: string[] = []
+    presence.on('changed', member => reported.push(`${member} ${presence.of(member).online ? 'online' : 'offline'}`))
+    presence.on('gone', (member, session) => reported.push(`${member} lost ${session}`))
     return {
       presence,
       projects,
-      told,
+      reported,
       sessions: (member: number) => presence.sessionsOf(member).map(({ session }) => session),
       /** Stops the hub without ending its sessions. */
       kill: async () => {
@@ -69,7 +69,7 @@ test('every hub shows a session with its activity until it ends, or sends no mor
   const lastBeat = Date.now()
   beat()
   await pass(17_000)
-  for (const hub of [one, two]) expect(hub.told).toEqual(['1 online', '1 lost s1', '1 offline'])
+  for (const hub of [one, two]) expect(hub.reported).toEqual(['1 online', '1 lost s1', '1 offline'])
   expect([two.presence.of(1).lastSeenAt, two.projects.lastSeen(1, 'billing')]).toEqual([lastBeat, lastBeat])
   // A session that is online when a hub starts, and ends.
   beat()
@@ -78,7 +78,7 @@ test('every hub shows a session with its activity until it ends, or sends no mor
   expect(three.presence.of(1).online).toBe(true)
   one.presence.end(1, 's1')
   await pass(1000)
-  expect(three.told).toEqual(['1 lost s1', '1 offline'])
+  expect(three.reported).toEqual(['1 lost s1', '1 offline'])
 })
 
 test('a session that another hub than its own was asked to end is ended at all hubs', async () => {
@@ -90,7 +90,7 @@ test('a session that another hub than its own was asked to end is ended at all h
   expect([two.presence.end(1, 's1'), two.presence.end(1, 'none')]).toEqual([true, false])
   expect(two.sessions(1)).toEqual(['s2'])
   await pass(1000)
-  for (const hub of [one, three]) expect([hub.sessions(1), hub.told.at(-1)]).toEqual([['s2'], '1 lost s1'])
+  for (const hub of [one, three]) expect([hub.sessions(1), hub.reported.at(-1)]).toEqual([['s2'], '1 lost s1'])
   // The same session may return.
   one.presence.beat(1, 's1', 'test/1')
   await pass(11_000, () => one.presence.beat(1, 's1', 'test/1'))
@@ -104,11 +104,11 @@ test('a session that moves to another hub stays online throughout, and is listed
   await pass(60_000, () => two.presence.beat(1, 's1', 'test/1', { branch: 'new' }))
   for (const hub of [one, two, three]) {
     expect(hub.presence.sessionsOf(1)).toMatchObject([{ session: 's1', since: 1_000_000, activity: { branch: 'new' } }])
-    expect(hub.told).toEqual(['1 online'])
+    expect(hub.reported).toEqual(['1 online'])
   }
   await two.kill()
   await pass(30_000, () => one.presence.beat(1, 's1', 'test/1'))
-  for (const hub of [one, three]) expect(hub.told).toEqual(['1 online'])
+  for (const hub of [one, three]) expect(hub.reported).toEqual(['1 online'])
   expect(three.sessions(1)).toEqual(['s1'])
 })
 
@@ -121,7 +121,7 @@ test('the sessions of a killed hub end only after they had time to send heartbea
   expect(one.presence.of(1).online).toBe(true)
   const killedAt = Date.now() - 9000
   await pass(2000)
-  expect(one.told).toEqual(['1 online', '1 lost s1', '1 offline'])
+  expect(one.reported).toEqual(['1 online', '1 lost s1', '1 offline'])
   expect(one.presence.of(1).lastSeenAt).toBe(killedAt)
 })
 

@@ -8,7 +8,7 @@ function trimming({ isMine = true, full = [false] }: { isMine?: boolean; full?: 
     'history',
     Array.from({ length: 10 }, () => Buffer.from('x')),
   )
-  const told: string[] = []
+  const reported: string[] = []
   const hubs = [
     { name: 'h0', snapshot: 7 },
     { name: 'h1', snapshot: 4 },
@@ -19,24 +19,24 @@ function trimming({ isMine = true, full = [false] }: { isMine?: boolean; full?: 
     log: log.connect(),
     room: {
       isFull: async () => (full.length > 1 ? full.shift()! : full[0]!),
-      make: async () => void told.push('room'),
+      make: async () => void reported.push('room'),
     },
     duty: { isMine },
     hubs: () => hubs,
     isLive: name => live.has(name),
-    makeBackup: async () => void told.push('backup'),
-    onFull: isFull => told.push(isFull ? 'full' : 'not full'),
-    onTrimmed: upTo => told.push(`trimmed ${upTo}`),
-    onError: error => told.push(`${error}`),
+    makeBackup: async () => void reported.push('backup'),
+    onFull: isFull => reported.push(isFull ? 'full' : 'not full'),
+    onTrimmed: upTo => reported.push(`trimmed ${upTo}`),
+    onError: error => reported.push(`${error}`),
     monotonic: () => clock.now,
   })
-  return { kept, log, told, hubs, live, clock }
+  return { kept, log, reported, hubs, live, clock }
 }
 
 test('the log is trimmed up to the oldest snapshot of the hubs that are online or were within the last hour', async () => {
-  const { kept, log, told, hubs, live, clock } = trimming()
+  const { kept, log, reported, hubs, live, clock } = trimming()
   await kept.look()
-  expect([log.base, told]).toEqual([4, ['trimmed 4', 'room']])
+  expect([log.base, reported]).toEqual([4, ['trimmed 4', 'room']])
   live.delete('h1')
   await kept.look()
   clock.now = 3_600_000
@@ -57,10 +57,10 @@ test('the log is trimmed up to the oldest snapshot of the hubs that are online o
 test('a hub without the duty does not trim the log, unless that is full: then it frees space and makes a snapshot', async () => {
   const idle = trimming({ isMine: false })
   await idle.kept.look()
-  expect([idle.log.base, idle.told]).toEqual([0, []])
+  expect([idle.log.base, idle.reported]).toEqual([0, []])
   await idle.kept.close()
-  const { kept, log, told } = trimming({ isMine: false, full: [true, false] })
+  const { kept, log, reported } = trimming({ isMine: false, full: [true, false] })
   await kept.look()
-  expect([log.base, told]).toEqual([4, ['full', 'trimmed 4', 'room', 'backup', 'not full']])
+  expect([log.base, reported]).toEqual([4, ['full', 'trimmed 4', 'room', 'backup', 'not full']])
   await kept.close()
 })

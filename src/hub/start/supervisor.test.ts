@@ -4,7 +4,7 @@ import { Supervisor } from './supervisor.ts'
 
 /** Starts a supervisor with a watchdog deadline of 30 ms; `probe` stands for the durable write. */
 async function watched(probe: () => Promise<unknown>) {
-  const told: string[][] = []
+  const reported: string[][] = []
   let probes = 0
   let wake = () => {}
   const supervisor = new Supervisor({
@@ -13,7 +13,7 @@ async function watched(probe: () => Promise<unknown>) {
       throw error
     },
     notify: async assignments => {
-      told.push(assignments)
+      reported.push(assignments)
       wake()
     },
   })
@@ -27,29 +27,29 @@ async function watched(probe: () => Promise<unknown>) {
     while (!isThere()) await new Promise<void>(resolve => (wake = resolve))
   }
   return {
-    told,
+    reported,
     /** Resolves after `times` probes, or as soon as the watchdog was reset. */
-    probed: (times: number) => until(() => probes >= times || told.length > 1),
-    toldOf: (count: number) => until(() => told.length >= count),
+    probed: (times: number) => until(() => probes >= times || reported.length > 1),
+    reportedTimes: (count: number) => until(() => reported.length >= count),
   }
 }
 
 test('the watchdog is reset once a write is on disk, and not while the disk hangs', async () => {
   const disk = Promise.withResolvers<void>()
-  const { told, probed, toldOf } = await watched(() => disk.promise)
+  const { reported, probed, reportedTimes } = await watched(() => disk.promise)
   await probed(3)
-  expect(told).toEqual([['READY=1', 'STATUS=listens']])
+  expect(reported).toEqual([['READY=1', 'STATUS=listens']])
   disk.resolve()
-  await toldOf(2)
-  expect(told[1]).toEqual(['WATCHDOG=1', 'STATUS=listens'])
+  await reportedTimes(2)
+  expect(reported[1]).toEqual(['WATCHDOG=1', 'STATUS=listens'])
 })
 
 test('the watchdog is reset on a full disk, which the status reports, but not after the store has failed', async () => {
   let error: Error = new Error('the store is gone')
-  const { told, probed, toldOf } = await watched(() => Promise.reject(error))
+  const { reported, probed, reportedTimes } = await watched(() => Promise.reject(error))
   await probed(3)
-  expect(told).toHaveLength(1)
+  expect(reported).toHaveLength(1)
   error = new ClaudeNetError('unavailable', 'The disk is full.', 'Make room.')
-  await toldOf(2)
-  expect(told[1]).toEqual(['WATCHDOG=1', 'STATUS=Writes are refused: The disk is full.'])
+  await reportedTimes(2)
+  expect(reported[1]).toEqual(['WATCHDOG=1', 'STATUS=Writes are refused: The disk is full.'])
 })

@@ -31,7 +31,7 @@ export function applyConsole(db: Database, entry: DatedEntry<ConsoleCommand>): O
   }
 }
 
-/** Makes a link. Deletes expired ones, and the oldest when too many wait for one member. */
+/** Creates a link. Deletes expired ones, and the oldest when too many wait for one member. */
 function applyLink(db: Database, { time, steady, command }: DatedEntry<Link>): Outcome<Link> {
   const { member, via, hash, lifeS } = command
   const refused = notToBeOpened(db, member)

@@ -10,7 +10,7 @@ type Join = CommandOf<'member.join'>
 type AdminToken = CommandOf<'admin.token'>
 
 /**
- * Makes the member, so that messages can wait for it, and a code to join as it. A member that exists keeps its inbox; the code replaces any
+ * Creates the member, so that messages can wait for it, and a code to join as it. An existing member keeps its inbox; the code replaces any
  * earlier one.
  */
 export function applyInvite(db: Database, { time, steady, command }: DatedEntry<Invite>): Outcome<Invite> {
@@ -38,7 +38,7 @@ export function applyInvite(db: Database, { time, steady, command }: DatedEntry<
 
 /**
  * Exchanges a code for a token, and ends the member's earlier token. The same exchange (code, name, token) may be repeated until the code
- * expires, so that a lost answer does no harm.
+ * expires, so that a lost response does no harm.
  */
 export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Join>): Outcome<Join> {
   const tokenHash = Buffer.from(command.tokenHash, 'base64')

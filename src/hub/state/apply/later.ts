@@ -123,7 +123,6 @@ export function endLater(db: Database, id: string, how: 'cancelled' | 'refused',
 /** Deletes all scheduled messages of a member that is deleted. */
 export function deleteLaterOf(db: Database, sender: number): void {
   db.run('delete from later where sender = ?', sender)
-  db.run('delete from untold where sender = ?', sender)
 }
 
 function expected(

@@ -6,6 +6,7 @@ import type { Database } from '../store/database.ts'
 import { endSessionsOf, sessionsOf } from './console.ts'
 import { cancelAllOf, deleteLaterOf } from './later.ts'
 import { stopCountingShares } from './room.ts'
+import { deleteUntoldOf } from './untold.ts'
 import { deleteWebhook, endWebhookUrls, renameInWebhooks } from './webhook-rows.ts'
 
 type Add = CommandOf<'member.add'>
@@ -15,7 +16,7 @@ type Revoke = CommandOf<'member.revoke'>
 type Delete = CommandOf<'member.delete'>
 
 /**
- * Makes a member without a code, so that messages can wait for it. For one that exists with this name and kind, only the owner may change.
+ * Creates a member without a code, so that messages can wait for it. For an existing member of this name and kind, only the owner may change.
  */
 export function applyAdd(db: Database, { time, command }: Entry<Add>): Outcome<Add> {
   const added = addMember(db, time, command)
@@ -23,7 +24,7 @@ export function applyAdd(db: Database, { time, command }: Entry<Add>): Outcome<A
 }
 
 /**
- * Returns the member of this name and kind, which is made if the name is free, and sets its owner. A refusal comes before the first write.
+ * Returns the member of this name and kind, which is created if the name is free, and sets its owner. Refuses before the first write.
  */
 export function addMember(
   db: Database,
@@ -129,6 +130,7 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
   db.run('delete from unread where recipient = ?', member.id)
   stopCountingShares(db, member.id)
   deleteLaterOf(db, member.id)
+  deleteUntoldOf(db, member.id)
   db.run('delete from project where member = ?', member.id)
   db.run('delete from project_inbox where recipient = ?', member.id)
   deleteWebhook(db, member.id)

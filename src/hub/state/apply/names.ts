@@ -3,7 +3,7 @@ import { groupExists, type MemberRow, memberMeant, nameTaken } from '../query/fi
 import { refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 
-/** Makes an alias for a member; an alias that exists is redirected. */
+/** Creates an alias for a member; an existing alias is redirected. */
 export function applyAliasSet(
   db: Database,
   { command }: Entry<CommandOf<'alias.set'>>,
@@ -36,7 +36,7 @@ export function applyAliasRemove(
   return done<CommandOf<'alias.remove'>>({ alias, member: row.name })
 }
 
-/** Makes a group, or replaces its members. */
+/** Creates a group, or replaces its members. */
 export function applyGroupSet(
   db: Database,
   { command }: Entry<CommandOf<'group.set'>>,

@@ -48,7 +48,7 @@ export function applyOutgoing(db: Database, entry: DatedEntry<OutgoingCommand>):
   }
 }
 
-/** Makes a webhook; events after this entry are posted. */
+/** Creates a webhook; events after this entry are posted. */
 function add(db: Database, { seq, time, command }: Of<'outgoing.add'>): Outcome {
   const { name, url, on, template = null, withText, secret } = command
   const taken = nameTaken(db, name)

@@ -39,6 +39,11 @@ export function noteUntold(db: Database, sender: number, { what, ...detail }: Un
   db.run('insert into untold (sender, what, detail) values (?, ?, ?)', sender, what, JSON.stringify(detail))
 }
 
+/** Deletes the events of a sender that is deleted. */
+export function deleteUntoldOf(db: Database, sender: number): void {
+  db.run('delete from untold where sender = ?', sender)
+}
+
 /** Returns the beginning of a text, enough to recognize the message. */
 export function beginningOf(body: string): string {
   return firstCharacters(body, limits.toldCharacters)

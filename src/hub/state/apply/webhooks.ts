@@ -12,7 +12,7 @@ type Change = CommandOf<'webhook.change'>
 type Rotate = CommandOf<'webhook.rotate'>
 type Remove = CommandOf<'webhook.remove'>
 
-/** Makes a service and its webhook. */
+/** Creates a service and its webhook. */
 export function applyWebhookAdd(db: Database, { time, command }: Entry<Add>): Outcome<Add> {
   const { name, source, to, secretHash, signingSecret = null, template = null, failedAs = null } = command
   const taken = nameTaken(db, name)

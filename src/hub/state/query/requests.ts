@@ -30,7 +30,7 @@ const maxNames = 2000
 
 /**
  * Returns the requests of `sender` that not every recipient has answered, newest first. A request is answered by a reply of its recipient,
- * or of the owner in its place; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses `in_time()`: see
+ * or of the owner in its place; one that expired unread is not open. Of a damaged store, those that can be read. Uses `in_time()`: see
  * `Database.addCheck`.
  */
 export function openRequests(db: Database, sender: number, now: number): OpenRequest[] {
@@ -40,10 +40,10 @@ export function openRequests(db: Database, sender: number, now: number): OpenReq
 /** Up to this number, senders are looked up one by one; for more, the newest messages of all are searched. */
 const fewSenders = 20
 
-/** Number of messages that are searched then. */
+/** Number of messages of all senders that are searched. */
 const maxLookedOfAll = 5000
 
-/** Returns the same for all `eyes` together. */
+/** Returns the open requests of all members in `eyes` together, newest first. */
 export function openRequestsSeen(db: Database, eyes: Eyes, now: number): OpenRequest[] {
   const since = now - openForMs
   if (eyes === 'all' || eyes.size > fewSenders)
