@@ -23,10 +23,7 @@ export class AnsweringServer {
     this.url = new URL(`http://127.0.0.1:${port}`)
   }
 
-  /**
-   * Closes every connection, as a hub does with idle ones. Returns when that is done without letting this thread hear of it
-   * before its next request.
-   */
+  /** Closes every connection, as a hub does with idle ones. Returns when that is done, before this thread can process the closing. */
   closeConnections(): void {
     const done = new Int32Array(new SharedArrayBuffer(4))
     this.#worker.postMessage(done)
@@ -38,7 +35,7 @@ export class AnsweringServer {
   }
 }
 
-/** A server for the running test. */
+/** Starts a server for the running test. */
 export async function startAnsweringServer(): Promise<AnsweringServer> {
   const worker = new Worker(join(import.meta.dirname, 'answering-worker.ts'))
   const server = await once(worker, 'message').then(([port]) => new AnsweringServer(worker, port as number))

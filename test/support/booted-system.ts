@@ -43,7 +43,7 @@ mount --make-rshared /
 exec env -i container=lxc PATH="$PATH" /lib/systemd/systemd --system --unit=basic.target
 `
 
-/** A throw-away system with a real systemd of its own, in namespaces over a copy of this one. */
+/** A temporary system with a real systemd of its own, in namespaces over a copy of this one. */
 export class BootedSystem {
   /** A directory of this system that is `/mnt/shared` there. */
   readonly shared: string
@@ -54,7 +54,7 @@ export class BootedSystem {
     this.shared = shared
   }
 
-  /** Starts a shell line there as root, with Node and a stand-in for sudo on the PATH. */
+  /** Starts a shell line there as root, with Node and a substitute for sudo on the PATH. */
   start(line: string, env: Record<string, string> = {}): ChildProcessWithoutNullStreams {
     const path = `/mnt/shared/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
     const args = ['-t', String(this.#pid), '-a', '-r', '-w', '/bin/sh', '-c', line]
@@ -66,7 +66,7 @@ export class BootedSystem {
     return ranOf(this.start(line, env))
   }
 
-  /** As `sh`, for lines that must succeed: answers what was printed. */
+  /** Like `sh`, for lines that must succeed: returns their stdout. */
   async out(line: string): Promise<string> {
     const { code, stdout, stderr } = await this.sh(line)
     if (code !== 0) throw new Error(`${line}\nended with ${code}:\n${stdout}${stderr}`)
@@ -74,7 +74,7 @@ export class BootedSystem {
   }
 }
 
-/** Boots a system for the running test, or skips the test where none can be booted. It has `dist` as a package in /mnt/shared. */
+/** Boots a system for the running test, or skips the test if none can be booted. `dist` is a package in its /mnt/shared. */
 export async function bootSystem(context: TestContext): Promise<BootedSystem> {
   if (process.getuid?.() !== 0) context.skip('a system can be booted in namespaces by root only')
   const missing = tools.filter(tool => !findTool(tool))
@@ -101,13 +101,13 @@ export async function bootSystem(context: TestContext): Promise<BootedSystem> {
   return system ?? context.skip(`systemd cannot be booted here: ${said.trim() || 'it did not come up'}`)
 }
 
-/** The program as an unpacked package has it. */
+/** Lays out the program like an unpacked package. */
 export function preparePackage(dir: string): void {
   cpSync('dist', join(dir, 'dist'), { recursive: true })
   cpSync('install.sh', join(dir, 'install.sh'))
 }
 
-/** A hundred megabytes need not be copied where the two are on one file system. */
+/** Links if both are on one file system, since a copy takes a hundred megabytes. */
 function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to)

@@ -5,13 +5,13 @@ import { onTestFinished } from 'vitest'
 import { ParseError, parseEntities, trimmed } from './bot-entities.ts'
 
 export interface Seen {
-  /** Ms by a clock that never steps, of when it was accepted. */
+  /** Time at which it was accepted, in ms of the monotonic clock. */
   at: number
   chat: number
   id: number
-  /** As people see it. */
+  /** The text as displayed. */
   text: string
-  /** As it was sent. */
+  /** The text as it was sent. */
   source: string
   entities: { type: string; text: string; url?: string }[]
   replyTo?: number
@@ -57,7 +57,7 @@ export interface User {
   username?: string
 }
 
-/** Reactions that bots may set (core.telegram.org/bots/api#reactiontypeemoji), as far as these tests know them. */
+/** The reactions that bots may set (core.telegram.org/bots/api#reactiontypeemoji), as far as tests need them. */
 const knownReactions = ['👀', '👍', '🤔', '😱', '🔥', '👎']
 
 /**
@@ -88,7 +88,7 @@ export class FakeTelegram {
   webhook = ''
   memberStatus = 'member'
   reactionsAreOff = false
-  /** Every call is refused as with a token that was revoked. */
+  /** Whether every call is refused, like that of a revoked token. */
   isRevoked = false
   validToken: string
   readonly #updates: Record<string, unknown>[] = []
@@ -122,7 +122,7 @@ export class FakeTelegram {
     this.#port = (server.address() as AddressInfo).port
   }
 
-  /** Nobody answers any more, until `listen`. */
+  /** Stops responding, until `listen`. */
   async vanish(): Promise<void> {
     const server = this.#server
     this.#server = undefined
@@ -130,7 +130,7 @@ export class FakeTelegram {
     await new Promise(resolve => (server ? server.close(resolve) : resolve(undefined)))
   }
 
-  /** Spoils the next `times` calls of `method`, of one chat where that is said. */
+  /** Makes the next `times` calls of `method` fail, only those for `chat` if given. */
   spoil(method: string, fault: Fault, { times = 1, chat }: { times?: number; chat?: number } = {}): void {
     this.#plans.push({ method, fault, times, chat })
   }
@@ -139,7 +139,7 @@ export class FakeTelegram {
     this.#plans.length = 0
   }
 
-  /** An update as Telegram would send it, with the next number. Answers the number. */
+  /** Adds an update as Telegram would send it, with the next number, which is returned. */
   update(content: Record<string, unknown>, id = this.#nextUpdate++): number {
     this.#updates.push({ update_id: id, ...content })
     this.#nextUpdate = Math.max(this.#nextUpdate, id + 1)
@@ -147,12 +147,12 @@ export class FakeTelegram {
     return id
   }
 
-  /** From now on updates are numbered from here. */
+  /** Numbers the following updates from here. */
   numberFrom(id: number): void {
     this.#nextUpdate = id
   }
 
-  /** `from` writes in `chat`. Answers the id of the message. */
+  /** Adds a message by `from` in `chat`. Returns its id. */
   write(chat: number, from: User, text: string | undefined, more: Record<string, unknown> = {}): number {
     const message = this.message(chat, from, text, more)
     this.update({ message })
@@ -174,7 +174,7 @@ export class FakeTelegram {
     } as Record<string, unknown>
   }
 
-  /** `from` presses a button under message `id`. */
+  /** Makes `from` press a button under message `id`. */
   press(chat: number, from: User, id: number, data: string, more: Record<string, unknown> = {}): string {
     const press = `press-${this.#nextUpdate}`
     const message = this.message(chat, this.me, 'question', { message_id: id })
@@ -187,7 +187,7 @@ export class FakeTelegram {
     return this.sent.filter(each => each.chat === chat)
   }
 
-  /** Number of updates that Telegram still keeps. */
+  /** Number of updates that are not confirmed yet. */
   get pending(): number {
     return this.#updates.length
   }
@@ -332,7 +332,7 @@ export class FakeTelegram {
   }
 }
 
-/** A Telegram for the running test. */
+/** Starts a fake Telegram for the running test. */
 export async function startTelegram(): Promise<FakeTelegram> {
   const telegram = new FakeTelegram()
   onTestFinished(() => telegram.vanish())
@@ -382,7 +382,7 @@ function buttonsOf({ reply_markup }: Payload): Seen['buttons'] {
   })
 }
 
-/** JSON, or a form with a file: what of it is JSON is parsed, the file named by `attach://` is put in its place. */
+/** Reads a payload: JSON, or a form with a file, whose JSON fields are parsed and whose `attach://` reference is replaced by the file. */
 async function payloadOf(request: IncomingMessage): Promise<Payload> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)

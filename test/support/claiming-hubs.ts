@@ -9,7 +9,7 @@ import type { Command } from '../../src/hub/state/commands.ts'
 import { MemoryLog } from './memory-log.ts'
 import { tempDir } from './temp.ts'
 
-/** With the wall clock and the steady one, where a test has its own. */
+/** The wall clock and the steady one, for tests that set them. */
 interface OpenOptions {
   dataDir?: string
   now?: () => number
@@ -19,14 +19,14 @@ interface OpenOptions {
 /** Longest duration of a turn of a hub, in ms, also on a busy machine. A claim that is delayed for longer stays pending. */
 const longestTurnMs = 500
 
-/** A test looks at claims by itself. */
+/** Interval of checks that never occur: tests check claims themselves. */
 const never = 2 ** 31 - 1
 
 /** Hubs in this process over one log in memory, and the clock by which they judge claims, in ms. */
 export class ClaimingHubs {
   readonly log = new MemoryLog()
   now = 0
-  /** Claims under way: a hub may leave a turn to another before it writes one. */
+  /** Claims in progress: a hub may let another go first before it writes one. */
   readonly #asked = new Set<Promise<unknown>>()
 
   async open(name: string, { dataDir = tempDir('claims'), ...clocks }: OpenOptions = {}): Promise<ClaimingHub> {
@@ -67,12 +67,12 @@ export class ClaimingHubs {
     return { claim, hub, name, dataDir, listeners, close, die: () => hub.close() }
   }
 
-  /** Every command in the log that is one of these, in its order. */
+  /** Returns the commands in the log of this type, in order. */
   commands(type: Command['type']): Command[] {
     return this.log.records.flatMap(bytes => readPack(bytes).commands).filter(command => command.type === type)
   }
 
-  /** Lets `ms` pass, with a look of `awake` at each second of it, and all that they ask for. */
+  /** Lets `ms` pass, with a check by `awake` at each second of it, and everything that the checks request. */
   async pass(ms: number, awake: ClaimingHub[]): Promise<void> {
     for (const end = this.now + ms; this.now < end; ) {
       this.now = Math.min(end, this.now + 1000)
@@ -105,14 +105,14 @@ export interface ClaimingHub {
   /** Called with each batch that this hub has applied. */
   listeners: Set<(commit: Commit) => void>
   close(): Promise<void>
-  /** Ends it without a word to the others. */
+  /** Ends the hub without notifying the others, like a crash. */
   die(): Promise<void>
 }
 
-/** The names of those that act. */
+/** Returns the names of the hubs that act. */
 export const holders = (hubs: ClaimingHub[]) => hubs.filter(({ claim }) => claim.isMine).map(({ name }) => name)
 
-/** Of which h0 has the duty. */
+/** Starts three hubs, of which h0 has the duty. */
 export async function threeHubs() {
   const hubs = new ClaimingHubs()
   const all = [await hubs.open('h0'), await hubs.open('h1'), await hubs.open('h2')] as const

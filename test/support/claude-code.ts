@@ -10,7 +10,7 @@ import { findTool } from './newcomer.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
-/** The real Claude Code: what `CLAUDE_BIN` names, or `claude` on the PATH. Undefined where neither runs. */
+/** Returns the real Claude Code: the path in `CLAUDE_BIN`, or `claude` on the PATH. Undefined if neither runs. */
 export function findClaudeCode(): string | undefined {
   const path = process.env.CLAUDE_BIN ?? findTool('claude')
   if (!path) return undefined
@@ -25,11 +25,11 @@ export function findClaudeCode(): string | undefined {
 /** Next output of the model: a text that ends its turn, or a call of one of the product's tools. */
 export type Step = { text: string } | { tool: string; input?: Record<string, unknown> }
 
-/** A model that says what a test tells it to, over Anthropic's Messages API, and keeps what it was asked. */
+/** A model that follows a script, over Anthropic's Messages API, and records its requests. */
 export class ScriptedModel {
   /** The messages of every request of the conversation, as one text each. */
   readonly asked: string[] = []
-  /** Asked for each answer, in order; past the last one it says 'done'. */
+  /** Its next outputs, in order; after the last one it says 'done'. */
   readonly steps: (Step | (() => Promise<Step>))[] = []
   url = ''
 
@@ -55,7 +55,7 @@ export class ScriptedModel {
       messages: unknown
       system?: unknown
     }
-    // Titles and the like are asked for without tools.
+    // Titles and the like are requested without tools.
     const isConversation = (body.tools?.length ?? 0) > 0
     if (isConversation) this.asked.push(JSON.stringify(body.messages))
     const next = isConversation ? this.steps.shift() : { text: 'ok' }
@@ -95,14 +95,14 @@ const apiKey = 'sk-ant-api03-dummy-key-for-a-scripted-model-0000000000'
 
 /** The terminal of one session. */
 export interface Terminal {
-  /** Types a prompt, and waits until the model is asked. */
+  /** Types a prompt, and waits until the model receives it. */
   type: (line: string) => Promise<void>
-  /** Types a command of Claude Code's own, such as /clear, which asks no model. */
+  /** Types a command of Claude Code itself, such as /clear, which does not call the model. */
   command: (line: string) => Promise<void>
   close: () => Promise<void>
 }
 
-/** A user with Claude Code that speaks to a scripted model, past everything that it asks on its first start. */
+/** A user whose Claude Code uses a scripted model and has completed its first-start dialogs. */
 export class ClaudeUser {
   readonly model = new ScriptedModel()
   readonly home: string
@@ -115,7 +115,7 @@ export class ClaudeUser {
     this.#claude = claude
   }
 
-  /** Call it after join has written the user's files. */
+  /** To be called after join has written the user's files. */
   async prepare(): Promise<void> {
     await this.model.listen()
     const file = join(this.home, '.claude.json')
@@ -147,7 +147,7 @@ export class ClaudeUser {
     return { code, stdout }
   }
 
-  /** Starts an interactive session on a terminal of its own (`script` of util-linux), ready to be typed into. */
+  /** Starts an interactive session on a terminal of its own (`script` of util-linux), ready for input. */
   async interactive(ready: () => boolean, args = ''): Promise<Terminal> {
     const line = `stty cols 160 rows 50; exec '${this.#claude}' --permission-mode default ${args}`
     const child = spawn(findTool('script')!, ['-qec', line, '/dev/null'], { env: this.#env, cwd: this.cwd })
@@ -171,7 +171,7 @@ export class ClaudeUser {
           'the prompt to be taken',
           async () => {
             child.stdin.write(text)
-            // Together they would be taken for pasted text with a line end in it.
+            // Typed together they would be taken for pasted text with a line end in it.
             await delay(500)
             child.stdin.write('\r')
             return until('a request', () => this.model.asked.length > before, 5000).catch(() => false)

@@ -13,20 +13,20 @@ import { until } from './until.ts'
 /** A hook process that waits for a wake. */
 export interface Waiter {
   process: ChildProcess
-  /** Its exit status and what it said, once it has ended. */
+  /** Its exit status and stderr, once it has ended. */
   ended: Promise<{ code: number | null; stderr: string }>
 }
 
 let sessions = 0
 
 /**
- * Everything of a Claude Code session that Claude Net meets: the environment that it gives to MCP servers and hooks, its inbox
- * socket, and its hooks. What the real one does stands in Claude Code's documentation and was seen with 2.1.330.
+ * The parts of a Claude Code session that Claude Net uses: its environment for MCP servers and hooks, its inbox socket, and its hooks. They
+ * follow Claude Code's documentation and 2.1.330.
  */
 export class ClaudeSession {
   readonly machine: TestMachine
   readonly socket: string
-  /** The JSON lines that came through the inbox socket. */
+  /** The JSON lines received through the inbox socket. */
   readonly lines: Record<string, unknown>[] = []
   readonly #number = ++sessions
   readonly #more: Record<string, string>
@@ -62,7 +62,7 @@ export class ClaudeSession {
       })
   }
 
-  /** Sets Claude Code's record of this session: there is none unless a test sets it. Its status starts now. */
+  /** Sets Claude Code's record of this session, which has none by default. Its status starts now. */
   says(record: Record<string, unknown>): void {
     const dir = join(this.machine.userHome, '.claude', 'sessions')
     mkdirSync(dir, { recursive: true })
@@ -89,8 +89,8 @@ export class ClaudeSession {
   }
 
   /**
-   * Runs one hook in this process, as `claude-net hook` does once it has read its input, in a hundredth of the time. Returns what it adds
-   * to the session's context, '' for nothing.
+   * Runs one hook in this process, as `claude-net hook` does once it has read its input, in a hundredth of the time. Returns its additional
+   * context, '' for none.
    */
   async hook(event: string, input: Record<string, unknown> = {}): Promise<string> {
     const env = { ...this.machine.env, ...this.env }
@@ -101,7 +101,7 @@ export class ClaudeSession {
     return contextIn(output, event)
   }
 
-  /** Runs one hook in a process of its own, as Claude Code does. Throws when it does anything but add to the session's context. */
+  /** Runs one hook in a process of its own, as Claude Code does. Throws if it does anything except add context. */
   async hookProcess(event: string, input: Record<string, unknown> = {}): Promise<string> {
     const { code, stdout, stderr } = await run(['hook'], {
       env: { ...this.machine.env, ...this.env },
@@ -111,12 +111,12 @@ export class ClaudeSession {
     return contextIn(stdout, event)
   }
 
-  /** Runs a hook until it tells something. */
+  /** Runs a hook until it announces something. */
   told(event: string, input?: Record<string, unknown>): Promise<string> {
     return until(`a ${event} hook that tells something`, () => this.hook(event, input))
   }
 
-  /** Starts the hook that waits for a wake, and resolves when it waits, or has ended. */
+  /** Starts the waiting hook, and resolves when it waits, or has ended. */
   waiter(): Waiter {
     const [command, ...before] = programCommand()
     const child = spawn(command, [...before, 'hook', '--wait'], {
@@ -160,7 +160,7 @@ function withEnv<T>(env: Record<string, string>, work: () => T): T {
   }
 }
 
-/** A session on `machine`; `env` over what Claude Code gives. */
+/** Starts a session on `machine`; `env` overrides Claude Code's environment. */
 export async function startClaude(machine: TestMachine, env: Record<string, string> = {}): Promise<ClaudeSession> {
   const session = new ClaudeSession(machine, env)
   await session.listen()

@@ -7,22 +7,22 @@ import { tempDir } from './temp.ts'
 export interface SteppedClock {
   /** Environment with which the process must be started. */
   env: Record<string, string>
-  /** Sets it to so many seconds before (negative) or after the real time. */
+  /** Sets the clock this many seconds before (negative) or after the real time. */
   step: (seconds: number) => void
 }
 
 export const daySeconds = 86_400
 
 /**
- * A wall clock by libfaketime (Debian package `faketime`) that is set while the monotonic one goes on as ever; skips the running
- * test where libfaketime is not installed.
+ * Returns a wall clock by libfaketime (Debian package `faketime`) that can be set while the monotonic one continues; skips the running test
+ * if libfaketime is not installed.
  */
 export function steppedClock(context: TestContext): SteppedClock {
   const { env, step } = passingClock(context)
   return { env: { ...env, FAKETIME_DONT_FAKE_MONOTONIC: '1' }, step }
 }
 
-/** The same for both clocks, the wall clock and the monotonic one: a step forwards is time that passes. */
+/** Returns the same for both clocks: a step forwards then looks like elapsed time. */
 export function passingClock(context: TestContext): SteppedClock {
   const [library] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')
   if (library === undefined) context.skip('libfaketime is not installed here (Debian: apt-get install faketime)')
@@ -36,7 +36,7 @@ export function passingClock(context: TestContext): SteppedClock {
     LD_PRELOAD: library!,
     FAKETIME_TIMESTAMP_FILE: file,
     FAKETIME_NO_CACHE: '1',
-    // Times of files stay the disk's: a clock that was set does not change them either.
+    // File times stay those of the disk: a step of the clock does not change them either.
     NO_FAKE_STAT: '1',
   }
   return { env, step }

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
-/** Prints for each reason which tests it made skip themselves, and `N passed, N failed` as the very last line, for people and for CI. */
+/** Prints the skipped tests by reason, and `N passed, N failed` as the very last line, for humans and for CI. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const skipped = new Map<string, string[]>()
@@ -10,7 +10,7 @@ export default class ClosingLine implements Reporter {
       for (const test of tests) {
         const result = test.result()
         counts[result.state]++
-        // Without a note it was not chosen on the command line.
+        // A test without a note was excluded on the command line.
         if (result.state !== 'skipped' || !result.note) continue
         skipped.set(result.note, [...(skipped.get(result.note) ?? []), test.fullName])
       }

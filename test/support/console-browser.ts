@@ -6,25 +6,25 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 import { afterAll, beforeAll, expect, onTestFinished, type TestContext } from 'vitest'
 import type { TestHub } from './hub.ts'
 
-/** Debian's; nothing is downloaded. The shell has no windows: a page costs it an eighth of the processor time. */
+/** Debian's Chromium; nothing is downloaded. The headless shell has no windows: a page takes an eighth of the processor time. */
 const chromiumPath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find(existsSync)
 
-/** The sizes at which the console is looked at: a phone held upright, and a laptop. */
+/** Sizes of the screen: a phone held upright, and a laptop. */
 export const sizes = { phone: { width: 390, height: 844 }, laptop: { width: 1280, height: 800 } } as const
 
 export interface OpenOptions {
-  /** Token that makes the link; the admin's by default. */
+  /** The token that makes the link; by default the admin's. */
   token?: string
   /** Page to open after the login: `#/members`. */
   at?: string
   size?: keyof typeof sizes
   theme?: 'light' | 'dark'
-  /** Errors that are meant to come: those whose text matches fail no test. */
+  /** Expected errors: those that match do not fail the test. */
   allow?: RegExp
   context?: BrowserContextOptions
 }
 
-/** A page of the console in a browser of its own: it shares no cookie and no storage with another, and finds none of an earlier test. */
+/** A page of the console in a browser context of its own, without cookies or storage of other tests. */
 export interface ConsolePage {
   page: Page
   context: BrowserContext
@@ -33,12 +33,12 @@ export interface ConsolePage {
 }
 
 /**
- * One Chromium for a test file, started before its tests. Each page that a test opens is closed with it; an exception, a console error or a
- * violation of the page's policy there fails it.
+ * One Chromium for a test file, started before its tests. Pages are closed with the test that opened them; an exception, a console error or
+ * a violation of the page's policy fails that test.
  */
 export class ConsoleBrowser {
   #browser: Browser | undefined
-  /** Wiped pages of tests that have ended. To make another takes Chromium two seconds of processor time. */
+  /** Wiped pages of earlier tests. A new one takes Chromium two seconds of processor time. */
   readonly #wiped: (Pick<ConsolePage, 'page' | 'context'> & { origin: string; size: keyof typeof sizes })[] = []
 
   async start(): Promise<void> {
@@ -51,7 +51,7 @@ export class ConsoleBrowser {
     await this.#browser?.close()
   }
 
-  /** Skips the running test where there is no browser. */
+  /** Skips the running test if there is no browser. */
   need({ skip }: TestContext): void {
     if (!this.#browser) skip('neither chromium-headless-shell nor chromium is installed here')
   }
@@ -95,7 +95,7 @@ export class ConsoleBrowser {
     })
   }
 
-  /** A page that was let in by a link of its own, at `at`. */
+  /** Opens a page that has logged in with a link of its own, at `at`. */
   async open(hub: TestHub, options: OpenOptions = {}): Promise<ConsolePage> {
     const opened = await this.openStranger(hub, {
       ...options,
@@ -107,7 +107,7 @@ export class ConsoleBrowser {
   }
 }
 
-/** Leaves `page` alone in its browser, on no address, as one in which nothing was opened yet. */
+/** Resets a browser to one page at about:blank, as if new. */
 async function wipe(page: Page): Promise<void> {
   const context = page.context()
   for (const other of context.pages()) if (other !== page) await other.close()
@@ -131,7 +131,7 @@ export function consoleBrowser(): ConsoleBrowser {
   return browser
 }
 
-/** A link into the console, `/#in=SECRET`, as whoever the token belongs to; the admin unless it says otherwise. */
+/** Makes a link into the console, `/#in=SECRET`, for the owner of the token, by default the admin. */
 export async function linkFor(hub: TestHub, token = hub.adminToken): Promise<string> {
   const answer = await fetch(new URL('/v1/console/links', hub.url), {
     method: 'POST',
@@ -142,7 +142,7 @@ export async function linkFor(hub: TestHub, token = hub.adminToken): Promise<str
   return ((await answer.json()) as { path: string }).path
 }
 
-/** Goes to another place of the console, as a click on a link does: `#/members/sean`. */
+/** Navigates within the console, as a click on a link does: `#/members/sean`. */
 export async function goTo(page: Page, hash: string): Promise<void> {
   await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
 }
@@ -169,7 +169,7 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(dir, `${name}.png`) })
 }
 
-/** Counts the tasks of the page that took longer than 50 ms, from now on; the answer says how long each took, in ms. */
+/** Starts counting the tasks of the page longer than 50 ms; the returned function returns their durations, in ms. */
 export async function watchLongTasks(page: Page): Promise<() => Promise<number[]>> {
   await page.evaluate(`{
     const tasks = (globalThis.longTasks = [])

@@ -4,7 +4,7 @@ import { tabHeader } from '../../src/protocol/console-header.ts'
 import type { TestHub } from './hub.ts'
 import { type RawAnswer, type RawRequest, raw } from './raw.ts'
 
-/** A browser that is logged in, as far as HTTP shows one. */
+/** A logged-in browser, as far as HTTP is concerned. */
 export class ConsoleBrowser {
   readonly #hub: Pick<TestHub, 'url'>
   /** `NAME=VALUE`, as it is sent back. */
@@ -32,7 +32,7 @@ export class ConsoleBrowser {
   }
 }
 
-/** A link for whoever has `token`, or with `for` for another. */
+/** Makes a link for the owner of `token`, or with `named` for another member. */
 export async function linkFor(hub: TestHub, token: string, named?: string): Promise<ConsoleLink> {
   const client = hub.client(token)
   try {
@@ -42,7 +42,7 @@ export async function linkFor(hub: TestHub, token: string, named?: string): Prom
   }
 }
 
-/** A browser's login with a link's secret; `headers` beside those that a browser sends. */
+/** Logs in like a browser with a link's secret; `headers` are added to a browser's own. */
 export function login(
   hub: Pick<TestHub, 'url'>,
   secret: string,
@@ -52,7 +52,7 @@ export function login(
   return raw(hub, { path: '/v1/console/login', headers: { ...own, ...headers }, body: { secret } })
 }
 
-/** A browser that has logged in as whoever has `token`, or as `named`. */
+/** Returns a browser that has logged in as the owner of `token`, or as `named`. */
 export async function openConsole(hub: TestHub, token: string, named?: string): Promise<ConsoleBrowser> {
   const { secret } = await linkFor(hub, token, named)
   const answer = await login(hub, secret)

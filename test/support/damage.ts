@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
-/** Replaces some bytes of a file by as many others, wherever they are. Throws when they are nowhere. */
+/** Replaces each occurrence of some bytes in a file by as many others. Throws if there is none. */
 export function replaceBytes(file: string, from: string, to: string): void {
   const bytes = readFileSync(file)
   if (!bytes.includes(from)) throw new Error(`${file} has no ${from}.`)

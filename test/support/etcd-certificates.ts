@@ -14,7 +14,7 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' }
 const dates = { notBefore: new Date('2020-01-01T00:00:00Z'), notAfter: new Date('2100-01-01T00:00:00Z') }
 
-/** PEM files: who signs, and a certificate that it has signed, with its key. */
+/** PEM files: the authority, and a certificate that it has signed, with its key. */
 export interface TlsFiles {
   ca: string
   cert: string

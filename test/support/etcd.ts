@@ -14,7 +14,7 @@ import { until } from './until.ts'
 /** Directory into which `get-etcd.sh` puts etcd for the tests, unless `ETCD` names another. */
 const program = process.env.ETCD ?? join(import.meta.dirname, '../../node_modules/.cache/claude-net-etcd/usr/bin/etcd')
 
-/** Why no cluster can be started here, for tests that need one; undefined where it can. */
+/** The reason why no cluster can be started here, for tests that need one; undefined if it can. */
 export const withoutEtcd = existsSync(program)
   ? undefined
   : 'there is no etcd: sh test/support/get-etcd.sh node_modules/.cache/claude-net-etcd'
@@ -50,7 +50,7 @@ export class EtcdNode {
   start(): void {
     const log = openSync(this.#log, 'a')
     const [command, ...args] = this.#command
-    // A group of its own: what it is started behind ends with it.
+    // A process group of its own, so that its wrapper ends with it.
     this.child = spawn(command!, args, { stdio: ['ignore', log, log], detached: true })
     closeSync(log)
   }
@@ -62,7 +62,7 @@ export class EtcdNode {
     await ended
   }
 
-  /** Sends a signal to the node, and to what it was started behind. */
+  /** Sends a signal to the node and its wrapper. */
   signal(signal: NodeJS.Signals): void {
     if (this.isRunning) process.kill(-this.child.pid!, signal)
   }
@@ -158,7 +158,7 @@ export class EtcdCluster implements AsyncDisposable {
     return new EtcdGateway({ endpoints: this.endpoints })
   }
 
-  /** A new, empty log in this cluster. */
+  /** Returns a new, empty log in this cluster. */
   async log(name: string = randomUUID()): Promise<EtcdHistory> {
     const history = new EtcdHistory(this, name)
     await (await EtcdLog.create(this.gateway(), history.name, history.name.slice(0, 8))).close()
@@ -186,13 +186,13 @@ export class EtcdHistory implements SharedLog {
     return EtcdLog.open(this.#cluster.gateway(), this.name)
   }
 
-  /** Forgets the records up to `upTo`, and has the node at `endpoint`, or one of them, give their room back and take writes again. */
+  /** Trims the records up to `upTo`, and makes the node at `endpoint`, or any, free their space and accept writes again. */
   async makeRoom(upTo: number, endpoint?: string): Promise<void> {
     await using log = await this.connect()
     await log.trim(upTo)
     const gateway = endpoint === undefined ? this.#cluster.gateway() : new EtcdGateway({ endpoints: [endpoint] })
     const { header } = await gateway.ask<{ header: { revision: string } }>('/v3/kv/range', { key: 'AA==' })
-    // Another node has done it: the same revision is compacted once.
+    // Another node has already done it: the same revision is compacted once.
     await gateway.ask('/v3/kv/compaction', { revision: header.revision, physical: true }).catch(() => {})
     await gateway.ask('/v3/maintenance/defragment', {})
     const { alarms = [] } = await gateway.ask<{ alarms?: object[] }>('/v3/maintenance/alarm', { action: 'GET' })

@@ -1,19 +1,19 @@
 import { onTestFinished } from 'vitest'
 import { until } from './until.ts'
 
-/** An event as it came. */
+/** An event as received. */
 export interface RawEvent {
   event: string
   data: Record<string, unknown>
   id?: string
 }
 
-/** One stream of server-sent events, read by nothing of the program. It ends with the running test. */
+/** One stream of server-sent events, read without code of the program. It ends with the running test. */
 export class EventStream {
   readonly events: RawEvent[] = []
   readonly #stop = new AbortController()
 
-  /** Resolves once the hub has answered; rejects with the status where that is not 200. */
+  /** Resolves once the hub has responded; rejects with the status if it is not 200. */
   static async open(url: URL, token: string, lastEventId?: string): Promise<EventStream> {
     const stream = new EventStream()
     const headers = { authorization: `Bearer ${token}`, ...(lastEventId && { 'last-event-id': lastEventId }) }
@@ -24,7 +24,7 @@ export class EventStream {
     return stream
   }
 
-  /** The data of the events of this name so far. */
+  /** Returns the data of the events of this name so far. */
   of(event: string): Record<string, unknown>[] {
     return this.events.flatMap(each => (each.event === event ? [each.data] : []))
   }
@@ -35,7 +35,7 @@ export class EventStream {
     return this.of(event)
   }
 
-  /** The last cursor that came. */
+  /** The last cursor received. */
   get cursor(): string | undefined {
     return this.events.findLast(({ id }) => id !== undefined)?.id
   }

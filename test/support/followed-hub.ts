@@ -15,7 +15,7 @@ import { program } from './program.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
-/** A hub in this process, with clocks that go as the test says, whose backups have tails. Closed with the test. */
+/** A hub in this process with clocks set by the test, whose backups have tails. Closed with the test. */
 export class FollowedHub {
   /** Both clocks, in ms: the wall clock is `offset` ahead. */
   now = Date.parse('2026-01-01T00:00:00.000Z')

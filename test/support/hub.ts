@@ -96,7 +96,7 @@ export class TestHub {
     return hubKeyOf(new X509Certificate(this.identity.certificate).publicKey)
   }
 
-  /** Has it read a hub.json with other settings, and resolves once it goes by them. */
+  /** Makes it read a hub.json with other settings, and resolves once they are in force. */
   async reload(settings: Record<string, unknown>): Promise<void> {
     const { length } = this.log
     writeFileSync(`${this.dataDir}.hub.json`, JSON.stringify({ host: '127.0.0.1', limits: null, ...settings }))
@@ -131,7 +131,7 @@ export class TestHub {
     this.#port = Number(new URL(readFileSync(urlFile, 'utf8').trim()).port)
   }
 
-  /** Sends `signal` and waits for the end. Answers the exit status, or the signal that ended it. */
+  /** Sends `signal` and waits for the end. Returns the exit status, or the signal that ended it. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
     const hub = this.#process!
     if (hub.status === undefined) hub.kill(signal)
@@ -149,12 +149,12 @@ export class TestHub {
     return this.#process!.ended(stopMs)
   }
 
-  /** The way that its clients take. */
+  /** Returns the transport of its clients. */
   protected transport(): Transport {
     return new DirectTransport(this.url)
   }
 
-  /** A client with `token`, or with none, that only a hub that hangs makes fail. Closed with the test. */
+  /** Returns a client with `token`, or with none, with a timeout that only a hanging hub exceeds. Closed with the test. */
   client(token?: string, timeoutMs = answerMs): HubClient {
     const client = new HubClient({ transport: this.transport(), token, timeoutMs })
     this.#clients.push(client)

@@ -7,8 +7,8 @@ import type { EtcdCluster } from './etcd.ts'
 import { TestHub } from './hub.ts'
 
 /**
- * Three hubs over one log that pass for one: each request of a client goes to another of them, in turn, and asks for at least what any
- * client was told before. What is said of one hub (its log, its address, its end) is said of the first.
+ * Three hubs over one log that act as one: the requests of a client go to them in turn, each with the newest position that any client has
+ * seen. The log, address and end are those of the first hub.
  */
 export class HubsAsOne extends TestHub {
   readonly #cluster: EtcdCluster
@@ -48,7 +48,7 @@ export class HubsAsOne extends TestHub {
   }
 }
 
-/** Sends each request to the next of several hubs. A stream that a hub ends is opened again at another. */
+/** Sends each request to the next of several hubs. A stream that a hub ends is requested again from another. */
 class InTurn implements Transport {
   readonly label: string
   readonly #ways: Transport[]

@@ -26,12 +26,12 @@ export class Laptop {
     return { ...this.machine.env, PATH: this.#path ?? this.#sshd.path }
   }
 
-  /** The ssh processes that it has running, whoever started them. */
+  /** The running ssh processes of this laptop. */
   get ssh(): { pid: number; command: string }[] {
     return sshProcesses(join(this.machine.home, 'run'))
   }
 
-  /** Lets it find no other commands than those of a directory. */
+  /** Restricts its PATH to a directory. */
   only(tools: string): void {
     this.#path = tools
   }

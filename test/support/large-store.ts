@@ -13,14 +13,14 @@ import { hashJoinCode } from '../../src/protocol/join-code.ts'
 import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { hashToken, mintToken, parseToken } from '../../src/protocol/token.ts'
 
-/** A store in which everything that its members can make much of is there, of the size that Claude Net is made for and more. */
+/** A store of at least the size that Claude Net is made for, with the maximum that each member can create. */
 export interface LargeStore {
-  /** `m0`, whose inbox has 8,000 unread messages and who has asked everybody 3 times; and `h0`, who owns every machine. */
+  /** `m0`, whose inbox has 8,000 unread messages and who has asked all members 3 times; and `h0`, who owns every machine. */
   machine: string
   human: string
-  /** A join code that is open, for `newcomer`. */
+  /** An unused join code for `newcomer`. */
   code: string
-  /** The path of a webhook that takes anything. */
+  /** The path of a webhook that accepts anything. */
   webhook: string
   /** A message of `m0` to everybody, and the oldest 100 in its inbox. */
   toAll: string
@@ -30,7 +30,7 @@ export interface LargeStore {
   /** The id of `m0`, and the seq behind its longest messages. */
   reader: number
   afterLong: number
-  /** The cursor before everything that happened. */
+  /** The cursor before the first entry. */
   start: string
   members: number
   messages: number
@@ -38,7 +38,7 @@ export interface LargeStore {
 
 const [machines, humans, groups, groupSize] = [1950, 50, 100, 1000]
 
-/** Makes it in `dataDir`: 2,000 members with an alias each, machines with 30 projects each, 100 groups of 1,000, 20,000 messages. */
+/** Creates it in `dataDir`: 2,000 members with an alias each, machines with 30 projects each, 100 groups of 1,000, 20,000 messages. */
 export function makeLargeStore(dataDir: string): LargeStore {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   using state = new State(join(dataDir, databaseFile))

@@ -5,10 +5,10 @@ import { until } from './until.ts'
 
 export type Heard = StreamEvent & { cursor?: string }
 
-/** One open event stream and everything heard on it. Closed with the test. */
+/** One open event stream and everything received on it. Closed with the test. */
 export class Listener {
   readonly heard: Heard[] = []
-  /** Resolves when the stream is over, whoever ended it. Rejects when the hub refused it or the line broke. */
+  /** Resolves when the stream has ended, on either side. Rejects if the hub refused it or the connection broke. */
   readonly ended: Promise<void>
   readonly #stop = new AbortController()
   #isOpen = false
@@ -22,12 +22,12 @@ export class Listener {
     onTestFinished(() => this.stop())
   }
 
-  /** Heard so far, without presence. */
+  /** The events so far, without presence. */
   get changes(): Exclude<Heard, { event: 'presence' }>[] {
     return this.heard.filter(each => each.event !== 'presence')
   }
 
-  /** The last cursor heard: where a next stream goes on. */
+  /** The last cursor received: a next stream continues from it. */
   get cursor(): string | undefined {
     return this.heard.findLast(each => each.cursor !== undefined)?.cursor
   }
@@ -38,7 +38,7 @@ export class Listener {
     return this
   }
 
-  /** The first `count` changes (inbox and receipt), once that many were heard. */
+  /** Returns the first `count` changes (inbox and receipt), once that many were received. */
   async first(count: number): Promise<Exclude<Heard, { event: 'presence' }>[]> {
     await until(`${count} events; heard so far: ${JSON.stringify(this.heard)}`, () => {
       if (this.changes.length < count && this.#isOver) throw new Error(`the stream ended after ${this.changes.length}`)

@@ -10,7 +10,7 @@ import type { OpenJournal } from '../suites/journal-suite.ts'
 import { ensureStore } from './empty-store.ts'
 import { tempDir } from './temp.ts'
 
-/** The local journal over a real SQLite file, with what it said to the world outside. */
+/** The local journal over a real SQLite file, with everything that it announced. */
 export class OpenLocalJournal implements OpenJournal {
   /** The wall clock that the journal sees, ms since 1970. */
   now = Date.now
@@ -18,7 +18,7 @@ export class OpenLocalJournal implements OpenJournal {
   monotonic = () => performance.now()
   journal!: Journal
   state!: State
-  /** Content of this history, without what the journal of before a crash committed afterwards. */
+  /** Content of this history, without commits made by the journal from before a crash. */
   readonly commits: Commit[] = []
   readonly effects: Effects[] = []
   readonly bugs: { entry: Entry; error: unknown }[] = []

@@ -8,8 +8,8 @@ import { State } from '../../src/hub/state/state.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 
 /**
- * Makes a store in `dataDir` in which so many messages have passed between the human `writer` and the machine `worker`: questions and their
- * answers in turn, each read, with texts of a line to a page that begin with `question N` or `answer N`. Both have no token yet.
+ * Creates a store in `dataDir` with this many messages between the human `writer` and the machine `worker`: questions and answers in turn,
+ * each read, with texts of a line to a page that begin with `question N` or `answer N`. Neither has a token.
  */
 export function makeLongConversation(dataDir: string, messages: number): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })

@@ -74,7 +74,7 @@ export class TestMachine {
   }
 }
 
-/** Makes a machine that has joined `hub`, as `join` would leave it on disk, without running the installer. */
+/** Creates a machine that has joined `hub`, as `join` would leave it on disk, without running the installer. */
 export async function startMachine(hub: TestHub, name: string, owner?: string): Promise<TestMachine> {
   const { token } = await hub.join(name, 'machine', owner)
   const machine = new TestMachine(name, tempDir(name))

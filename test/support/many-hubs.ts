@@ -25,7 +25,7 @@ export class ManyHubs {
     return new ManyHubs(hubs, history)
   }
 
-  /** A client of each hub for one member, in their order. */
+  /** Returns a client of each hub for one member, in order. */
   clientsOf({ token }: TestMember): HubClient[] {
     return this.hubs.map(hub => hub.client(token))
   }

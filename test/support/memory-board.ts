@@ -5,7 +5,7 @@ export class MemoryBoard {
   readonly values = new Map<string, string>()
   readonly #hearers = new Set<(key: string, value: string | undefined) => void>()
 
-  /** The board of hub `name`. Its keys are deleted when it closes. */
+  /** Returns the board of hub `name`. Its keys are deleted when it is closed. */
   connect(name: string): SharedBoard {
     return new SharedBoard(name, hear => {
       this.#hearers.add(hear)
@@ -24,7 +24,7 @@ export class MemoryBoard {
     })
   }
 
-  /** Sets `HUB/TOPIC` as that hub would; undefined takes it away. */
+  /** Sets `HUB/TOPIC` as that hub would; undefined deletes it. */
   set(key: string, value: string | undefined): void {
     if (value === undefined) this.values.delete(key)
     else this.values.set(key, value)

@@ -29,7 +29,7 @@ export class MemoryLog {
     return fork
   }
 
-  /** Takes the newest records away, as a log that was restored from an old backup has lost them. */
+  /** Removes the newest records, like the restore of an old backup of the log. */
   setBack(to: number): void {
     this.records.length = to - this.base
   }

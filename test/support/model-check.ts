@@ -12,7 +12,7 @@ import type { State } from '../../src/hub/state/state.ts'
 import { timestamp } from '../../src/hub/state/timestamp.ts'
 import type { Model, ModelDelivery, ModelMessage } from './model.ts'
 
-/** Expects all that can be read of a hub's state to be what the model says: every inbox, message and receipt, name and token. */
+/** Expects everything readable of a hub's state to equal the model: every inbox, message and receipt, name and token. */
 export function expectSame(model: Model, { db }: State, tokens: readonly string[]): void {
   expectSameNames(model, db)
   same(

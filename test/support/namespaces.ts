@@ -7,8 +7,8 @@ import { findTool } from './newcomer.ts'
 export type Cable<Name extends string> = [Name, string, Name, string]
 
 /**
- * Network namespaces with nothing in them but their loopback and these cables. Answers for each what to put in front of a command
- * line that runs there. They go when the test ends; where there can be none, the test skips itself.
+ * Creates network namespaces with only their loopback and these cables. Returns for each the prefix of a command line that runs there. They
+ * are removed when the test ends; if none can be created, the test is skipped.
  */
 export function namespaces<Name extends string>(context: TestContext, cables: Cable<Name>[]): Record<Name, string[]> {
   const ip = findTool('ip')
@@ -42,7 +42,7 @@ export function namespaces<Name extends string>(context: TestContext, cables: Ca
   >
 }
 
-/** Those of test runs that were killed. */
+/** Removes the namespaces of killed test runs. */
 function removeAbandoned(run: (...args: string[]) => unknown): void {
   const all = existsSync('/run/netns') ? readdirSync('/run/netns') : []
   for (const name of all) {

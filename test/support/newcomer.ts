@@ -18,8 +18,7 @@ export function findTool(name: string): string | undefined {
 }
 
 /**
- * A machine that knows nothing of Claude Net: a user with an empty home and no terminal, and a PATH that holds only Node (the
- * system's), curl and the basics.
+ * A machine without Claude Net: a user with an empty home and no terminal, and a PATH with only Node (the system's), curl and the basics.
  */
 export class Newcomer {
   /** `HOME`. */
@@ -37,7 +36,7 @@ export class Newcomer {
   readonly #hub: TestHub
   readonly #wrapper: string[]
 
-  /** `wrapper` stands in front of all that it runs, such as `['/sbin/ip', 'netns', 'exec', …]`. */
+  /** `wrapper` is the prefix of every command line, such as `['/sbin/ip', 'netns', 'exec', …]`. */
   constructor(hub: TestHub, wrapper: string[] = []) {
     this.#hub = hub
     this.#wrapper = wrapper
@@ -59,7 +58,7 @@ export class Newcomer {
     return code
   }
 
-  /** The line that the admin hands over, with options for the script behind it. */
+  /** Returns the line that the admin hands over, with `options` for the script. */
   joinLine(code: string, options = ''): string {
     return `${joinLine({ origin: this.#hub.url.origin, code, hubKey: this.#hub.hubKey })} -s -- --bin ${this.bin} ${options}`
   }
@@ -103,7 +102,7 @@ export class Newcomer {
   }
 }
 
-/** The JSON in a file. */
+/** Returns the JSON in a file. */
 export function readJson(path: string): Record<string, unknown> {
   return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
 }

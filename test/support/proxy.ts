@@ -24,13 +24,16 @@ interface Plan {
   happened: () => void
 }
 
-/** A TCP proxy before a hub, or whatever else speaks HTTP, that can spoil answers. It understands just enough HTTP/1.1 to know where a request begins. */
+/**
+ * A TCP proxy in front of any HTTP server that can make responses fail. It understands just enough HTTP/1.1 to detect where a request
+ * begins.
+ */
 export class HubProxy {
   readonly #hub: Pick<TestHub, 'port'>
   readonly #sockets = new Set<Socket>()
   readonly #plans: Plan[] = []
   readonly #held: (() => void)[] = []
-  /** The line of every request that came, in order: `GET /v1/inbox?limit=100`. */
+  /** The line of every request received, in order: `GET /v1/inbox?limit=100`. */
   readonly requests: string[] = []
   #server: Server | undefined
   #port = 0
@@ -43,7 +46,7 @@ export class HubProxy {
     return new URL(`http://127.0.0.1:${this.#port}`)
   }
 
-  /** Begins to listen, on the same port as before. */
+  /** Starts listening, on the same port as before. */
   async accept(): Promise<void> {
     this.#server = createServer(socket => this.#join(socket)).listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
@@ -59,14 +62,14 @@ export class HubProxy {
   }
 
   /**
-   * Spoils the answer to the next request that begins so, or to the one after so many of them. Answers a promise for the moment when the hub has answered, and the
-   * client has not been told.
+   * Makes the response to the next request that begins so fail, or to the one after `after` of them. Returns a promise for the moment when
+   * the hub has responded.
    */
   spoil(fault: Fault, request: string, after = 0): Promise<void> {
     return new Promise(happened => this.#plans.push({ fault, request, after, happened }))
   }
 
-  /** Lets every held answer pass. */
+  /** Releases every held response. */
   release(): void {
     for (const pass of this.#held.splice(0)) pass()
   }
@@ -93,7 +96,7 @@ export class HubProxy {
       else spoilAnswer(plan.fault, client, chunk)
       plan?.happened()
     })
-    // A side that ends or dies takes the other with it, as if there were no proxy.
+    // A side that ends or fails takes the other with it, as without a proxy.
     client.on('close', () => hub.destroy())
     hub.on('end', () => client.end())
     hub.on('close', () => plan?.fault === 'swallow' || client.destroy())
@@ -113,7 +116,7 @@ function spoilAnswer(fault: Fault, client: Socket, answer: Buffer): void {
   client.write(answer.subarray(0, -1), () => client.destroy())
 }
 
-/** A proxy before `hub`, for the running test. */
+/** Starts a proxy in front of `hub`, for the running test. */
 export async function startProxy(hub: TestHub): Promise<HubProxy> {
   const proxy = new HubProxy(hub)
   onTestFinished(() => proxy.refuse())
@@ -121,7 +124,7 @@ export async function startProxy(hub: TestHub): Promise<HubProxy> {
   return proxy
 }
 
-/** Lets `machine` reach its hub at `url` from its next process on. */
+/** Makes `machine` reach its hub at `url` from its next process on. */
 export function reachAt(machine: TestMachine, url: URL): void {
   const file = `${machine.home}/config.json`
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), hub: url.origin }))

@@ -1,7 +1,7 @@
-/** Chance that a seed repeats: mulberry32, numbers from 0 up to but not 1. */
+/** A reproducible random generator: mulberry32, numbers from 0 up to but not including 1. */
 export type Random = () => number
 
-/** `CLAUDE_NET_SEED`, or a seed of its own for every run, printed so that a failure can be tried again. */
+/** Returns `CLAUDE_NET_SEED`, or a new seed for every run, printed so that a failure can be reproduced. */
 export function printedSeed(): number {
   const seed = Number(process.env.CLAUDE_NET_SEED ?? Math.floor(Math.random() * 2 ** 32))
   console.log(`CLAUDE_NET_SEED=${seed}`)

@@ -9,7 +9,7 @@ export interface RawRequest {
   path: string
   token?: string
   headers?: Record<string, string>
-  /** The address to come from: on Linux every 127.x.y.z is one's own. */
+  /** The source address: on Linux every 127.x.y.z is local. */
   localAddress?: string
   /** Bytes and strings go out as they are; anything else as JSON, with its content type. */
   body?: unknown
@@ -23,7 +23,7 @@ export interface RawAnswer {
   json: unknown
 }
 
-/** One request as a stranger's program may send it: nothing is checked, completed or tried again on the way. */
+/** Sends one request exactly as given: nothing is checked, completed or retried. */
 export function raw(
   hub: { url: URL },
   { method, path, token, headers = {}, localAddress, body }: RawRequest,
@@ -56,7 +56,7 @@ export function raw(
         resolve({ status: response.statusCode!, headers: response.headers, text, json: parse(text) })
       })
     })
-    // A hub that refuses before it has read everything closes the connection under the writer: the answer counts.
+    // A hub that refuses before it has read everything closes the connection during the write: the response counts.
     outgoing.on('error', error => answered || reject(error))
     outgoing.end(bytes)
   })
@@ -74,7 +74,7 @@ export function rawBytes({ url }: { url: URL }, bytes: string | Buffer): Promise
   })
 }
 
-/** The error that an answer carries. Throws when it is not in the one shape that errors have. */
+/** Returns the error in a response. Throws if it does not have the form of all errors. */
 export function errorOf({ status, text, json }: RawAnswer): ErrorAnswer['error'] {
   const parsed = ErrorBody.strict().safeParse(json)
   if (!parsed.success) throw new Error(`No error of ours in this ${status}: ${text.slice(0, 300)}`)

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { until } from './until.ts'
 
-/** One post, as it came. */
+/** One post, as received. */
 export interface Received {
   headers: IncomingHttpHeaders
   /** As it was sent, byte for byte. */
@@ -19,7 +19,7 @@ export const status =
   response =>
     void response.writeHead(code, headers).end()
 
-/** A receiver of webhooks on loopback, of the running test. `answer` may be set anew at any time. */
+/** A receiver of webhooks on loopback, for the running test. `answer` may be replaced at any time. */
 export class Receiver {
   answer: Answer = status(204)
   readonly posts: Received[] = []
@@ -39,21 +39,21 @@ export class Receiver {
     return `http://127.0.0.1:${this.#port}/hook`
   }
 
-  /** Listens, on the port of before if there was one. */
+  /** Listens, on the previous port if there was one. */
   async start(): Promise<this> {
     await new Promise<void>(resolve => this.#server.listen(this.#port, '127.0.0.1', resolve))
     this.#port = (this.#server.address() as AddressInfo).port
     return this
   }
 
-  /** Takes no connections any more, and cuts those that are open. */
+  /** Accepts no more connections, and cuts the open ones. */
   async stop(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
     await closed
   }
 
-  /** Resolves once it has got so many posts, or one that `claim` is true of. */
+  /** Resolves once it has received this many posts, or one for which `claim` is true. */
   got(claim: number | ((post: Received) => boolean)): Promise<Received> {
     return until('a post', () =>
       typeof claim === 'number' ? this.posts.length >= claim && this.posts[claim - 1]! : this.posts.find(claim),

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** An eavesdropper: forwards every byte, and records all of them. */
+/** A proxy that forwards every byte and records all of them. */
 export class Recorder {
   /** Bytes that each connection sent to the hub, in the order of the connections. */
   readonly asked: Buffer[] = []
@@ -24,7 +24,7 @@ export class Recorder {
     return Buffer.concat(this.all).toString('latin1')
   }
 
-  /** Leads new connections elsewhere. */
+  /** Forwards new connections to another target. */
   leadTo(target: URL): void {
     this.#target = { port: Number(target.port), host: target.hostname }
     for (const socket of this.#sockets) socket.destroy()

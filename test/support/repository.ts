@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Makes `dir` what a git repository looks like to those who only want to know where it is. Returns it. */
+/** Creates in `dir` the files by which a git repository is recognized. Returns `dir`. */
 export function makeRepository(...names: string[]): string {
   const dir = join(...names)
   mkdirSync(join(dir, '.git'), { recursive: true })
@@ -9,7 +9,7 @@ export function makeRepository(...names: string[]): string {
   return dir
 }
 
-/** Makes `dir` a linked worktree, called `name`, of the repository at `main`. Returns it. */
+/** Creates in `dir` a linked worktree named `name` of the repository at `main`. Returns `dir`. */
 export function makeWorktree(main: string, dir: string, name: string): string {
   const gitDir = join(main, '.git', 'worktrees', name)
   for (const each of [gitDir, dir]) mkdirSync(each, { recursive: true })

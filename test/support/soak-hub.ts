@@ -29,7 +29,7 @@ for (const way of ['applyBatch', 'applyUnsettled'] as const) {
   }
 }
 
-/** It has done too little to end before this entry. */
+/** Minimum number of entries before it ends. */
 const leastEntries = 1000
 
 let isEnding = false

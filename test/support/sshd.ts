@@ -12,12 +12,12 @@ import { until } from './until.ts'
 /** Options before the machines' key in authorized_keys, as docs/operations.md tells admins to write them. */
 export const restricted = (port: number) => `restrict,port-forwarding,permitopen="localhost:${port}"`
 
-/** Why there can be no ssh server here, or undefined. */
+/** Returns the reason why no ssh server can be started here, or undefined. */
 export function whyNoSshd(): string | undefined {
   if (!findTool('sshd')) return 'these tests need sshd of openssh-server, which is not installed here'
   if (!findTool('ssh')) return 'these tests need ssh of openssh-client, which is not installed here'
   try {
-    // Where Debian's sshd drops its privileges; made by its service, which need not run here.
+    // The directory in which Debian's sshd drops its privileges; its service creates it, but need not run here.
     mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   } catch {
     return 'these tests need the directory /run/sshd, which is not there and cannot be made'
@@ -110,12 +110,12 @@ LogLevel VERBOSE
     )
   }
 
-  /** Lets the machines' key in, with these options before it. */
+  /** Authorizes the machines' key, with these options before it. */
   authorize(options = ''): void {
     writeFileSync(this.authorizedKeys, `${options} ${readFileSync(`${this.key}.pub`, 'utf8')}`)
   }
 
-  /** Lets the client know this host by the public key of a file. */
+  /** Makes the client trust this host with the public key of a file. */
   knowHost(key = 'host_key'): void {
     const [type, text] = readFileSync(join(this.dir, `${key}.pub`), 'utf8').split(' ')
     const { address } = this.#place
@@ -123,7 +123,7 @@ LogLevel VERBOSE
     writeFileSync(this.knownHosts, `${where} ${type} ${text}\n`)
   }
 
-  /** `PATH` under which `ssh` is this one's client. */
+  /** A `PATH` on which `ssh` is this server's client. */
   get path(): string {
     return `${this.tools}:${process.env.PATH}`
   }
@@ -137,7 +137,7 @@ LogLevel VERBOSE
     await until('sshd to listen', () => this.log.split('Server listening').length > listening)
   }
 
-  /** Starts it anew with more lines in front of its configuration, where the first of a kind counts. */
+  /** Restarts it with more lines at the start of its configuration, where the first of a kind counts. */
   async restart(more = ''): Promise<void> {
     await this.kill()
     const file = join(this.dir, 'sshd_config')
@@ -164,7 +164,7 @@ LogLevel VERBOSE
     await ended
   }
 
-  /** Stops the server and every connection it holds, as a network that swallows everything would. */
+  /** Suspends the server and every connection that it holds, like a network that drops everything. */
   freeze(): void {
     const { pid } = this.#process!
     this.#stopped = stopAll(pid!)
@@ -179,7 +179,7 @@ LogLevel VERBOSE
   }
 }
 
-/** Starts an sshd for the running test, or skips that where there can be none. */
+/** Starts an sshd for the running test, or skips the test if none can be started. */
 export async function startSshd(context: TestContext, place?: SshdPlace): Promise<Sshd> {
   const why = whyNoSshd()
   if (why) context.skip(why)
@@ -192,7 +192,7 @@ export async function startSshd(context: TestContext, place?: SshdPlace): Promis
   return sshd
 }
 
-/** The processes of ssh, whoever started them, that keep their files in `runDir`: each with its command line. */
+/** Returns the ssh processes that keep their files in `runDir`, each with its command line. */
 export function sshProcesses(runDir: string): { pid: number; command: string }[] {
   return processes().flatMap(({ pid }) => {
     const args = commandLine(pid)
@@ -221,7 +221,7 @@ function descendants(pid: number): number[] {
   return below(pid)
 }
 
-/** Stops a process and all its descendants, also those that are forked meanwhile. Returns their ids. */
+/** Stops a process and all its descendants, including those forked meanwhile. Returns their ids. */
 function stopAll(pid: number): number[] {
   const stopped = new Set<number>()
   for (;;) {
@@ -260,6 +260,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
   }
 }

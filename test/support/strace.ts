@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 
-/** Whether processes can be watched here. */
+/** Reports whether processes can be traced here. */
 export function hasStrace(): boolean {
   return spawnSync('strace', ['-qq', '-e', 'trace=none', 'true']).status === 0
 }

@@ -12,7 +12,7 @@ export function fingerprintOfStore(file: string): string {
   return fingerprintAs(file, shapeOfBackup(file))
 }
 
-/** Restores into an empty directory; answers what its store holds then, and where it ends. */
+/** Restores into an empty directory; returns the content of the store and its last position. */
 export function restoredTo(
   backup: Pick<BackupReport, 'file'>,
   log: string,
@@ -24,7 +24,7 @@ export function restoredTo(
   return { fingerprint: fingerprintOfStore(join(dir, 'hub.db')), seq: tail!.seq, entries: tail!.entries }
 }
 
-/** The same in a copy of the backup, which is changed in place. */
+/** Does the same in a copy of the backup, which is changed in place. */
 export function replayedTo({ file, epoch, seq: base }: BackupReport, log: string, seq: number) {
   const copy = join(tempDir('replayed'), 'hub.db')
   copyFileSync(file, copy)

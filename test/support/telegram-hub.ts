@@ -20,7 +20,7 @@ export const humans: Record<string, unknown> = {
   jaz: { id: jaz.id, username: 'jazimperial' },
 }
 
-/** A hub in a hurry: what takes minutes with Telegram takes moments here. */
+/** Short intervals: waits that take minutes with Telegram take moments here. */
 const timing = {
   pollS: 1,
   requestMs: 1_500,
@@ -38,7 +38,7 @@ export interface TelegramHub {
   tokenFile: string
 }
 
-/** A real hub with a bridge to a Telegram of the running test's own, started and introduced. */
+/** Starts a real hub with a bridge to a fake Telegram of the running test, which has seen the people. */
 export async function startTelegramHub(
   settings: Record<string, unknown> & { timing?: Partial<typeof timing> } = {},
   config: Record<string, unknown> = {},
@@ -72,7 +72,7 @@ export async function startTelegramHub(
   return { hub, telegram, tokenFile }
 }
 
-/** The unread messages of `member`, once there are `count`. */
+/** Returns the unread messages of `member`, once there are `count`. */
 export async function inboxOf({ client, name }: TestMember, count: number): Promise<InboxMessage[]> {
   return until(`${count} messages for ${name}`, async () => {
     const { messages } = await client.call(api.readInbox)
@@ -80,7 +80,7 @@ export async function inboxOf({ client, name }: TestMember, count: number): Prom
   })
 }
 
-/** Sends as `from` and answers the number that people see. */
+/** Sends as `from` and returns the number that people see. */
 export async function tell(from: TestMember, to: string | string[], body: string, more: object = {}): Promise<number> {
   return (await from.client.call(api.sendMessage, { body: { to, body, ...more } })).seq
 }

@@ -13,7 +13,7 @@ import { hashToken, mintToken, parseToken } from '../../src/protocol/token.ts'
 import { ensureStore } from './empty-store.ts'
 import { tempDir } from './temp.ts'
 
-/** A state of the running test's own, to which commands are applied one at a time, without a journal. */
+/** A state for the running test, to which commands are applied one at a time, without a journal. */
 export class TestState {
   readonly state: State
   readonly #wordFile: string
@@ -35,7 +35,7 @@ export class TestState {
     onTestFinished(() => this.state.close())
   }
 
-  /** The index of words of this state, as far as somebody has brought it. */
+  /** The index of words of this state, as far as it has been updated. */
   get words(): WordIndex {
     if (!this.#words) {
       const words = new WordIndex(this.#wordFile, this.state.db)
@@ -46,7 +46,7 @@ export class TestState {
     return this.#words
   }
 
-  /** Ids of what `reader` sent or was sent, newest first. */
+  /** Returns the ids of messages that `reader` sent or received, newest first. */
   history(reader: number, filter: Partial<HistoryFilter> = {}): string[] {
     const { db } = this.state
     const all = { before: Number.MAX_SAFE_INTEGER, limit: 100, ...filter }
@@ -63,7 +63,7 @@ export class TestState {
     return outcome as Outcome<C>
   }
 
-  /** Applies many in one transaction. */
+  /** Applies several commands in one transaction. */
   doAtOnce(commands: Command[]): void {
     const { seq } = this.state.position
     const entries = commands.map((command, index) => ({ seq: seq + 1 + index, ...this.#now(), command }))
@@ -77,21 +77,21 @@ export class TestState {
     return { v: entryVersion, time: this.time, steady: this.time - this.clockOffset }
   }
 
-  /** Applies what must not be refused. */
+  /** Applies a command that must not be refused. */
   do<C extends Command>(command: C): ResultOf<C> {
     const outcome = this.apply(command)
     if (!outcome.ok) throw new Error(`${command.type} was refused: ${outcome.refusal.why.code}`)
     return outcome.result
   }
 
-  /** Makes a member and answers its id. */
+  /** Creates a member and returns its id. */
   member(name: string, kind: JoinableKind = 'machine'): number {
     const codeHash = hashJoinCode(`code of ${name}`).toString('base64')
     this.do({ type: 'member.invite', name, kind, codeHash, lifeS: 600 })
     return memberByName(this.state.db, name)!.id
   }
 
-  /** Makes a machine that has joined, and answers its id and token. */
+  /** Creates a machine that has joined, and returns its id and token. */
   joined(name: string): { id: number; token: string } {
     const id = this.member(name)
     const token = mintToken('machine')
@@ -106,7 +106,7 @@ export class TestState {
     return { id, token }
   }
 
-  /** Stores a message and answers its id. */
+  /** Stores a message and returns its id. */
   send(by: number, to: string | string[], expiresInS?: number, body = 'hello'): string {
     const id = newMessageId()
     this.do({ type: 'message.send', id, by, to: [to].flat(), body, expiresInS })

@@ -8,10 +8,10 @@ import { onTestFinished } from 'vitest'
 
 const file = (name: string) => join(import.meta.dirname, 'tls', name)
 
-/** The authority that vouches for the proxy's certificate. Its key was thrown away; the certificates end in a hundred years. */
+/** The authority of the proxy's certificate. Its key was deleted; the certificates expire in a hundred years. */
 export const testAuthority = file('ca.pem')
 
-/** A reverse proxy with TLS, as Caddy or nginx stand before a hub. Returns its address. */
+/** Starts a reverse proxy with TLS, like Caddy or nginx in front of a hub. Returns its address. */
 export async function startTlsProxy(hub: { url: URL }): Promise<URL> {
   const server = createServer({ cert: readFileSync(file('hub.pem')), key: readFileSync(file('hub.key')) }, (from, to) =>
     forward(hub.url, from, to),

@@ -11,13 +11,13 @@ const pauseMs = 10
 export interface TrafficOptions {
   history: History
   random: Random
-  /** Begins no new operation once it aborts. One that is under way is repeated until it is answered. */
+  /** Starts no new operation once it aborts. One in progress is repeated until it gets a response. */
   signal: AbortSignal
 }
 
 /**
- * Sends one message after the other as `member`, each to one or several of `inboxes`, and repeats what is unknown under the
- * same id until it is answered: so its order is known.
+ * Sends one message after the other as `member`, each to one or several of `inboxes`, and repeats those with an unknown outcome under the
+ * same id until there is a response, so that their order is known.
  */
 export async function sendAlong(member: TestMember, inboxes: string[], options: TrafficOptions): Promise<void> {
   const { history, random, signal } = options
@@ -36,7 +36,7 @@ export async function sendAlong(member: TestMember, inboxes: string[], options: 
   }
 }
 
-/** Reads the inbox of `member` over and over, and acks some of what it was shown, now and then the same again. */
+/** Reads the inbox of `member` repeatedly, and acks some of the messages, occasionally again. */
 export async function readAlong(member: TestMember, { history, random, signal }: TrafficOptions): Promise<void> {
   const { name, client } = member
   while (!signal.aborted) {

@@ -201,7 +201,7 @@ export const alertmanagerPayload = {
   truncatedAlerts: 0,
 } as const
 
-/** GitHub's headers of a delivery, signed as GitHub does. */
+/** Returns GitHub's headers of a delivery, signed as GitHub does. */
 export function githubHeaders(body: string | Buffer, secret: string, event: string, delivery: string) {
   return {
     'content-type': 'application/json',
@@ -213,7 +213,7 @@ export function githubHeaders(body: string | Buffer, secret: string, event: stri
   }
 }
 
-/** The headers of Standard Webhooks, at `time` in s since 1970. */
+/** Returns the headers of Standard Webhooks, at `time` in s since 1970. */
 export function standardHeaders(
   body: string | Buffer,
   secret: string,

@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest'
 import { withoutEtcd } from './etcd.ts'
 
-/** A block of tests that need etcd. Where there is none the block is one test that skips itself, so that the reason is printed. */
+/** A block of tests that need etcd. Without etcd the block is one test that is skipped with the reason. */
 export function describeWithEtcd(name: string, tests: () => void | Promise<void>): void {
   if (withoutEtcd === undefined) describe(name, tests)
   else test(name, context => context.skip(withoutEtcd))

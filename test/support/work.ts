@@ -2,16 +2,16 @@ import { StatementSync } from 'node:sqlite'
 
 /** Calls of SQLite by the main thread. */
 export interface Work {
-  /** Statements that were run, and rows that they returned. */
+  /** Number of statements that were run, and of rows that they returned. */
   statements: number
   rows: number
-  /** Most of both together between two looks of the event loop for what else there is: as long as the others wait. */
+  /** Maximum of both together between two turns of the event loop, during which other work waits. */
   atOnce: number
-  /** Each text of a statement once. */
+  /** The distinct texts of the statements. */
   texts: Set<string>
 }
 
-/** Counts what this thread asks of SQLite while `action` runs. One at a time. */
+/** Counts the use of SQLite by this thread while `action` runs. Not reentrant. */
 export async function countWork<T>(action: () => Promise<T> | T): Promise<{ work: Work; result: T }> {
   const work: Work = { statements: 0, rows: 0, atOnce: 0, texts: new Set() }
   const { all, get, run } = StatementSync.prototype
