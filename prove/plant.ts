@@ -234,7 +234,7 @@ export const planted: readonly Planted[] = [
     file: 'notice/turns.ts',
     changes: [
       [
-        'if (last && last.until > now && live.some(({ session }) => session === last.session)) return false',
+        'if (isHeld && last.until > now) return false',
         'if (last && last.until > now) return false',
       ],
     ],
@@ -243,7 +243,7 @@ export const planted: readonly Planted[] = [
     name: 'turns-at-once',
     breaks: 'one session of a machine is notified: the next one has its turn at once',
     file: 'notice/turns.ts',
-    changes: [['if (last && last.until > now && live', 'if (last && last.until < 0 && live']],
+    changes: [['if (isHeld && last.until > now)', 'if (isHeld && last.until < 0)']],
   },
   {
     name: 'announced-stays-news',

@@ -362,7 +362,7 @@ export const faults: readonly Fault[] = [
     name: 'two sessions have a turn at once',
     promise: 'One session at a time is notified of a message.',
     file: 'notice/turns.ts',
-    find: '      if (last && last.until > now && live.some(({ session }) => session === last.session)) return false\n',
+    find: '      if (isHeld && last.until > now) return false\n',
     put: '',
     tests: ['src/notice'],
     quick: 'src/notice/turns.test.ts',

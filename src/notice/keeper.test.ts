@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { FakeRuntime } from '../../test/support/fake-runtime.ts'
@@ -126,6 +126,47 @@ test('one of two sessions is notified; after its process has ended, the other is
   running.delete(notified.runtime.pid)
   await pass(3000)
   expect(other.wakes).toHaveLength(1)
+})
+
+test('a message returns to a session that had its turn when the session after it has ended without an announcement', async () => {
+  const running = new Set([1000, 1001])
+  const first = startSession({ runtime: new FakeRuntime(1000, running) })
+  const second = startSession({ home: first.home, key: '78', runtime: new FakeRuntime(1001, running) })
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      await first.runtime.pass(100)
+      await second.runtime.pass(100)
+    }
+  }
+  for (const { keeper } of [first, second]) keeper.start()
+  await pass(20_000)
+  for (const { receive } of [first, second]) receive('one')
+  await pass(1500)
+  const [notified, other] = first.wakes.length === 1 ? [first, second] : [second, first]
+  // The wake moves nothing, nor does that of the other session.
+  await pass(8000)
+  expect([notified.wakes.length, other.wakes.length]).toEqual([1, 1])
+  running.delete(other.runtime.pid)
+  await pass(8000)
+  expect([notified.announced(), notified.announced()]).toEqual([['one'], []])
+  await pass(3 * rungMs)
+  expect([notified.wakes.length, notified.announced()]).toEqual([2, []])
+})
+
+test('what a wake has announced is for the hooks again when the session is hidden meanwhile', async () => {
+  const { home, runtime, keeper, wakes, receive, announced } = startSession()
+  keeper.start()
+  await runtime.pass(20_000)
+  receive('one')
+  await runtime.pass(1500)
+  expect([wakes.length, announced()]).toEqual([1, []])
+  mkdirSync(join(home, 'sessions'))
+  const record = join(home, 'sessions/77.json')
+  writeFileSync(record, JSON.stringify({ parkedJobId: 'job' }))
+  await runtime.pass(2000)
+  writeFileSync(record, '{}')
+  await runtime.pass(2000)
+  expect(announced()).toEqual(['one'])
 })
 
 test('a server that is killed after a wake that moved nothing leaves the message to the hooks of the next server', async () => {

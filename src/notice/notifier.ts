@@ -97,9 +97,11 @@ export class Notifier {
     return this.#ladder.settle(id)
   }
 
-  /** Withdraws everything that was offered: the session must not be woken now. */
+  /** Leaves everything that was offered to the hooks: the session must not be woken now. */
   withdrawAll(): void {
-    for (const id of this.#ladder.ids) this.#ladder.settle(id)
+    const { ids } = this.#ladder
+    for (const id of ids) this.#ladder.settle(id)
+    this.#announceAgain(ids)
   }
 
   /** Writes everything into the directory again after its contents were lost: it is unknown what of it the session has seen. */
@@ -139,7 +141,8 @@ export class Notifier {
     }
     for (const id of turns.take(open, now, now + turnMs, precedence)) {
       const mail = unread.get(id)!
-      putNews(dir, mail)
+      // A message that returned, and that a hook has announced to this session, is not announced again.
+      if (!putNews(dir, mail)) continue
       this.#ladder.offer(mail, runtime.monotonic())
       if (mayWake(mail)) this.#runAfterBurst()
     }

@@ -49,6 +49,16 @@ test('the turn of a session that has ended is over at once', () => {
   expect(ask(1, 31)).toEqual(['old'])
 })
 
+test('a message returns to a session that had its turn once the last one has ended', () => {
+  const { dirs, turns, ask } = startSessions('old', 'young')
+  expect([...ask(0, 30), ...ask(30, 60)]).toEqual(['young', 'old'])
+  expect(ask(100, 130)).toEqual([])
+  rmSync(dirs[0]!.path, { recursive: true })
+  expect([...ask(101, 131), ...ask(200, 230)]).toEqual(['young'])
+  turns.young!.extend('m', 260)
+  expect([turns.young!.mine(['m']), turns.young!.lost(['m'])]).toEqual([['m'], []])
+})
+
 test('of several sessions that request a turn at once, one gets it', () => {
   const { turns } = startSessions('a', 'b', 'c')
   const taken = ['a', 'b', 'c', 'a', 'b', 'c'].flatMap(name => turns[name]!.take(['m'], 0, 30))

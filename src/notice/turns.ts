@@ -31,16 +31,14 @@ export interface Precedence {
 /**
  * Decides which session of this machine is notified of a message: one at a time, the most recently active first, so that two do not both
  * act; an answer goes first to the session that asked. The next session has its turn when the previous one has not fetched the message in
- * time, or has ended. A turn is a file `MESSAGE.N`. Creating the N-th succeeds for one process only, so the servers of the sessions need no
- * leader.
+ * time, or has ended. Each has one turn, but if the last one has ended and all others had theirs, the message returns to one of them. A turn
+ * is a file `MESSAGE.N`. Creating the N-th succeeds for one process only, so the servers of the sessions need no leader.
  */
 export class Turns {
   readonly #dir: string
   readonly #home: string
   readonly #session: string
   readonly #runtime: Runtime
-  /** Messages for which this session has had its turn; each session has one per message. */
-  readonly #had = new Set<string>()
 
   constructor(session: string, home = homeDir(), runtime = systemRuntime) {
     this.#runtime = runtime
@@ -56,23 +54,21 @@ export class Turns {
     until: number,
     { projectOf = () => undefined, comesFirst = () => false }: Precedence = {},
   ): string[] {
-    const open = ids.filter(id => !this.#had.has(id))
-    if (open.length === 0) return []
+    if (ids.length === 0) return []
     const turns = this.#turns()
     // Messages wait behind an open prompt, so such a session comes after those that can take them now.
     const live = liveSessions(this.#home, this.#runtime)
       .filter(isReachable)
       .sort((a, b) => Number(a.waiting ?? false) - Number(b.waiting ?? false))
-    return open.filter(id => {
+    return ids.filter(id => {
       const before = turns.get(id) ?? []
-      if (before.some(({ session }) => session === this.#session)) {
-        this.#had.add(id)
-        return false
-      }
       const last = before.at(-1)
-      if (last && last.until > now && live.some(({ session }) => session === last.session)) return false
+      const isHeld = last !== undefined && live.some(({ session }) => session === last.session)
+      if (isHeld && last.until > now) return false
       const project = projectOf(id)
-      const left = live.filter(each => reads(each, project) && !before.some(turn => turn.session === each.session))
+      const readers = live.filter(each => reads(each, project))
+      const fresh = readers.filter(each => !before.some(turn => turn.session === each.session))
+      const left = fresh.length > 0 || isHeld ? fresh : readers
       const next = left.find(({ dir }) => comesFirst(id, dir)) ?? left[0]
       return next?.session === this.#session && this.#make(id, (last?.n ?? 0) + 1, { until, project })
     })
@@ -98,7 +94,7 @@ export class Turns {
   extend(id: string, until: number): void {
     const mine = this.#turns()
       .get(id)
-      ?.find(({ session }) => session === this.#session)
+      ?.findLast(({ session }) => session === this.#session)
     if (mine) writeWhole(this.#file(id, mine.n), JSON.stringify({ ...mine, until }))
   }
 
@@ -107,7 +103,6 @@ export class Turns {
    * of another session may still count the message as unread, or this one not yet.
    */
   keepOnly(unread: ReadonlySet<string>, scope: Scope): void {
-    for (const id of this.#had) if (!unread.has(id)) this.#had.delete(id)
     const over = this.#list().filter(({ id }) => !unread.has(id))
     if (over.length === 0) return
     const turns = this.#turns()
@@ -125,7 +120,6 @@ export class Turns {
       mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
       const turn = JSON.stringify({ session: this.#session, until, ...(project && { project }) })
       writeFileSync(this.#file(id, n), turn, { flag: 'wx', mode: 0o600 })
-      this.#had.add(id)
       return true
     } catch {
       return false // Another session has made it first.
