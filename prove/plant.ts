@@ -232,12 +232,7 @@ export const planted: readonly Planted[] = [
     name: 'turn-outlives-its-session',
     breaks: 'messages are noticed: the turn of a session that has ended does not pass on until it expires',
     file: 'notice/turns.ts',
-    changes: [
-      [
-        'if (isHeld && last.until > now) return false',
-        'if (last && last.until > now) return false',
-      ],
-    ],
+    changes: [['if (isHeld && last.until > now) return false', 'if (last && last.until > now) return false']],
   },
   {
     name: 'turns-at-once',
