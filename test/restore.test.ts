@@ -50,7 +50,7 @@ async function events({ client }: TestMember, cursor: string | undefined, count:
   return seqs
 }
 
-test('a restored hub is as at its backup: scheduled messages are gone, those read since are unread, and the previous store is kept', async () => {
+test('a restored hub is as at its backup: messages sent since are gone, those read since are unread, and the previous store is kept', async () => {
   const hub = await startHub()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   const first = await send(alpha, 'before')

@@ -85,7 +85,7 @@ export async function ask<Answer>(
   throw refusalOf(response, answer)
 }
 
-export function withQuery(path: string, query: Query): string {
+function withQuery(path: string, query: Query): string {
   const fields = Object.entries(query).flatMap(([key, value]) =>
     value === undefined ? [] : [value].flat().map(each => [key, String(each)]),
   )

@@ -25,6 +25,6 @@ export const rulesPassage = `# Claude Net\n\n${instructions}\n`
 
 export const descriptions = {
   send: `Send a message to other machines or people of this organization through the Claude Net hub: other hosts, other users, now or whenever they next run. (Built-in SendMessage: only sessions of this machine or account.) A name that does not exist is an error; the answer says where the message is stored and who is online.`,
-  inbox: `Read this machine's Claude Net inbox, oldest first. Reading consumes nothing: messages stay unread until acked. Read-only: an ack marks mail of this inbox as read, and changes nothing else.`,
+  inbox: `Read this machine's Claude Net inbox, oldest first. Reading consumes nothing: messages stay unread until acked. Read-only: an ack marks messages of this inbox as read, and changes nothing else.`,
   machines: `List the members of this Claude Net: machines and humans, who owns which machine, who is online, and how much is unread here.`,
 } as const

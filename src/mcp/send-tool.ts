@@ -96,7 +96,7 @@ function grouped(recipients: SentTo[], now: number): string[] {
 function keptText({ id, waiting, why, behind }: Extract<Sent, { kept: true }>): string {
   const others = waiting > 1 ? ` ${count(waiting, 'message')} wait here, this one last.` : ''
   const kept = behind
-    ? 'Kept on this machine behind earlier mail; it goes out by itself'
+    ? 'Kept on this machine behind earlier messages; it goes out by itself'
     : 'Kept on this machine; it goes out when the hub is back'
   return `${kept}, so do not send it again. Message ${id}.\nWhy: ${why}${others}`
 }

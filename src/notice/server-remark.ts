@@ -16,7 +16,7 @@ export function serverRemark(dir: SessionDir, instance: string | undefined): Rem
     return [] // The crash was announced already.
   }
   const text =
-    "This session's MCP server of claude-net has died: its tools fail, and new mail is not noticed here. Tell your user to reconnect it: /mcp, claude-net, Reconnect."
+    "This session's MCP server of claude-net has died: its tools fail, and new messages are not noticed here. Tell your user to reconnect it: /mcp, claude-net, Reconnect."
   return [{ kind: 'remark', id: 'server', seq: 0, text }]
 }
 

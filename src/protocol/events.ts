@@ -28,7 +28,7 @@ export const InboxEvent = z.object({
 })
 
 /** A new status of a delivery of a message that the reader sent. */
-export const ReceiptEvent = z.object({
+const ReceiptEvent = z.object({
   seq: z.number().int(),
   id: MessageId,
   recipient: z.string(),

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { MemberName } from './names.ts'
 
 /** Filters of a webhook, such as `to seanclaude and intent urgent`. An event that matches any of them is posted. */
-export const OutgoingFilters = z.array(z.string().trim().min(1).max(300)).min(1).max(20)
+const OutgoingFilters = z.array(z.string().trim().min(1).max(300)).min(1).max(20)
 
 /** A webhook that posts events of the hub to a URL. */
 export const OutgoingRequest = z.strictObject({

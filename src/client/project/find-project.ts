@@ -40,10 +40,10 @@ export interface FoundProject {
 }
 
 /** The file in a repository that proposes a name for its project. */
-export const proposalFile = '.claude-net.json'
+const proposalFile = '.claude-net.json'
 
 /** Returns the directories of this machine whose repositories belong to no project. */
-export function placesOfMachine(): Places {
+function placesOfMachine(): Places {
   const home = userHome()
   const temporary = ['/tmp', '/var/tmp', '/dev/shm', '/run', '/var/folders', ...(tmpdir() === home ? [] : [tmpdir()])]
   return { userHome: home, temporary: [...new Set(temporary.map(real))] }
