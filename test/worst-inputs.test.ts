@@ -370,7 +370,7 @@ const worstQuestions: { [Name in QuestionName]: [most: number, argument: () => A
   ],
   message: [4000, () => ({ viewer: { member: store.reader, readsTexts: false }, id: store.toAll })],
   conversations: [400_000, () => ({ viewer: { member: 0, readsTexts: true }, limit: 100, now: Date.now() })],
-  mail: [60_000, () => ({ viewer: { member: 0, readsTexts: true }, now: Date.now() })],
+  unreadAndRequests: [60_000, () => ({ viewer: { member: 0, readsTexts: true }, now: Date.now() })],
   charts: [200_000, () => ({ viewer: { member: store.owner, readsTexts: false }, hours: 720, now: Date.now() })],
   openRequests: [8000, () => ({ sender: store.reader, now: Date.now() })],
   audit: [300, () => ({ limit: 100, actor: 'admin' })],

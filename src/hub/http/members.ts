@@ -29,7 +29,7 @@ export const listMachines: (tokenHosts: TokenHosts, sight: Sight) => Handlers['l
   (tokenHosts, sight) =>
   async ({ hub, identity, request, query }) => {
     const viewer = sight.viewerOf(identity)
-    const mail = query.with === 'mail' ? await mailOf(hub, identity, viewer) : undefined
+    const mail = query.with === 'mail' ? await unreadAndRequestsOf(hub, identity, viewer) : undefined
     const openRequests = mail?.openRequests ?? (identity.member === 0 ? [] : await requestsOf(hub, identity))
     const { db } = hub.state
     const members = allMembers(db)
@@ -46,8 +46,8 @@ export const listMachines: (tokenHosts: TokenHosts, sight: Sight) => Handlers['l
   }
 
 /** Returns the unread messages of the members whose messages the caller may see, by member id, and their open requests. */
-async function mailOf(hub: Hub, { member: caller, tokenId }: Identity, viewer: Viewer) {
-  const { unread, open } = await hub.reader.ask('mail', { viewer, now: Date.now() }, tokenId)
+async function unreadAndRequestsOf(hub: Hub, { member: caller, tokenId }: Identity, viewer: Viewer) {
+  const { unread, open } = await hub.reader.ask('unreadAndRequests', { viewer, now: Date.now() }, tokenId)
   const { db } = hub.state
   return {
     of: new Map(

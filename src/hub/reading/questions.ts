@@ -107,7 +107,7 @@ export const questions = {
    * Returns, for all members that `viewer` sees, the number and oldest time of their unread messages, and their requests that are open at
    * `now`, ms since 1970. An admin sees no texts here.
    */
-  mail(
+  unreadAndRequests(
     { db }: QuestionContext,
     { viewer, now }: { viewer: Viewer; now: number },
   ): { unread: UnreadOf[]; open: OpenRequest[] } {

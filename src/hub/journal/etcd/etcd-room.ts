@@ -20,7 +20,7 @@ export class EtcdRoom {
   }
 
   /**
-   * Resolves to whether the quota is full: etcd then takes no writes until space is freed and the alarm is disarmed. Rejects with
+   * Resolves to whether the quota is full: etcd then rejects writes until space is freed and the alarm is disarmed. Rejects with
    * `EtcdError`.
    */
   async isFull(): Promise<boolean> {

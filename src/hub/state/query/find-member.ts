@@ -73,13 +73,13 @@ export function groupExists(db: Database, name: string): boolean {
 export interface Resolved {
   /** Each member once, in the order named. */
   members: MemberRow[]
-  /** Names that mean nobody. */
+  /** Unknown names. */
   unknown: string[]
   /** Whether the names include a group or `all`. */
   isCrowd: boolean
 }
 
-/** Resolves members, aliases, groups and `all`, as `sender` typed them. Does not throw: names that mean nobody are in `unknown`. */
+/** Resolves members, aliases, groups and `all`, as `sender` typed them. Does not throw: unknown names are in `unknown`. */
 export function resolveNames(db: Database, sender: number, typed: string[]): Resolved {
   // Duplicate names are dropped: `all` a hundred times would read a hundred times as many rows.
   const named = [...new Map(typed.map(each => [lookupForm(each), each]))].map(([name, asTyped]) => {

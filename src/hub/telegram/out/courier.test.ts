@@ -5,7 +5,7 @@ import { html } from '../html.ts'
 import type { OutgoingPost } from '../outgoing-post.ts'
 import { Courier } from './courier.ts'
 
-const limits = { urgent: 20, answer: 19, mail: 17, answersAlone: 10 }
+const limits = { urgent: 20, answer: 19, messages: 17, answersAlone: 10 }
 
 /** A courier with what waits, and what it said so far; `send` may refuse. */
 function courier(

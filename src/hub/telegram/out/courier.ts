@@ -31,13 +31,13 @@ export interface CourierOptions {
  */
 export interface ChatLimits {
   urgent: number
-  mail: number
+  messages: number
   answer: number
   /** Most answers per window, whatever else is sent. */
   answersAlone: number
 }
 
-type Kind = 'urgent' | 'answer' | 'mail'
+type Kind = 'urgent' | 'answer' | 'messages'
 
 /** Most answers that wait; newer ones are dropped. Only an unreachable chat has that many. */
 const maxAnswers = 50
@@ -55,7 +55,7 @@ export class Courier {
   readonly #pace: Pace
   readonly #answersPace: Pace
   #again: OutgoingPost | undefined
-  #last: Kind = 'mail'
+  #last: Kind = 'messages'
   #notBefore = 0
   #failures = 0
   #wake = Promise.withResolvers<void>()
@@ -108,9 +108,9 @@ export class Courier {
     if (this.#again) return this.#waiting(this.#again, this.#again === answer ? 'answer' : 'urgent')
     const urgent = this.#options.urgent()
     if (urgent) return this.#waiting(urgent, 'urgent')
-    const mail = this.#options.next()
+    const message = this.#options.next()
     const answered = answer && this.#waiting(answer, 'answer')
-    const carried = mail && this.#waiting(mail, 'mail')
+    const carried = message && this.#waiting(message, 'messages')
     if (!answered || !carried) return answered ?? carried
     const [first, second] = this.#last === 'answer' ? [carried, answered] : [answered, carried]
     return second.waitMs < first.waitMs ? second : first

@@ -12,8 +12,8 @@ import { InboxQueue } from './inbox-queue.ts'
 import { OwnerNotices } from './owner-notices.ts'
 
 /** A group takes 20 messages in a window (see `timing.windowMs`), a private chat about one a second and short bursts. */
-const groupLimits: ChatLimits = { urgent: 20, answer: 19, mail: 17, answersAlone: 10 }
-const privateLimits: ChatLimits = { urgent: 4, answer: 3, mail: 1, answersAlone: 3 }
+const groupLimits: ChatLimits = { urgent: 20, answer: 19, messages: 17, answersAlone: 10 }
+const privateLimits: ChatLimits = { urgent: 4, answer: 3, messages: 1, answersAlone: 3 }
 const privateWindowMs = 1_000
 
 /** Time for which the status shows that a topic refused a message, in ms. */
