@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { ensureStore } from '../../test/support/empty-store.ts'
 import { tempDir } from '../../test/support/temp.ts'
 import { newMessageId } from '../protocol/ids.ts'
 import { type Loop, LoopBrake } from './loop-brake.ts'
@@ -15,8 +17,10 @@ async function setUp() {
   const fail = (error: unknown) => {
     throw error
   }
+  const dataDir = tempDir('brake')
+  ensureStore(join(dataDir, 'hub.db'))
   const hub = openHub({
-    dataDir: tempDir('brake'),
+    dataDir,
     now: () => clock.now,
     onCommit: commit => brake?.watch(commit),
     onBug: (_, error) => fail(error),

@@ -71,10 +71,7 @@ test('malformed parts of what another hub publishes are ignored', async () => {
     { ...fine, at: 'now' },
   ]
   for (const value of ['', 'null', '{}', '{"run":"r","moves":1,"shared":[]}']) shared.set('b/places', value)
-  shared.set(
-    'b/places',
-    JSON.stringify({ run: 'r', moves: [null, { n: 1, tokenId: 'abc' }], shared: [...odd, fine] }),
-  )
+  shared.set('b/places', JSON.stringify({ run: 'r', moves: [null, { n: 1, tokenId: 'abc' }], shared: [...odd, fine] }))
   expect(tokenHosts.sharedTokens()).toEqual([{ member: 3, hosts: ['x', 'y'], at: Date.now() }])
   await pass(1000)
 })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { busyHour, busyMembers } from '../../../../test/support/busy-hour.ts'
+import { ensureStore } from '../../../../test/support/empty-store.ts'
 import { fingerprint } from '../../../../test/support/golden.ts'
 import { printedSeed, seededRandom } from '../../../../test/support/random.ts'
 import { tempDir } from '../../../../test/support/temp.ts'
@@ -10,7 +11,9 @@ import { State } from '../state.ts'
 import { forgetMembers } from './known-members.ts'
 
 function open(): State {
-  const state = new State(join(tempDir('known'), 'hub.db'))
+  const file = join(tempDir('known'), 'hub.db')
+  ensureStore(file)
+  const state = new State(file)
   onTestFinished(() => state.close())
   return state
 }

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
+import { ensureStore } from '../../../../test/support/empty-store.ts'
 import { tempDir } from '../../../../test/support/temp.ts'
 import { until } from '../../../../test/support/until.ts'
 import { ClaudeNetError } from '../../../protocol/errors.ts'
@@ -14,8 +16,10 @@ const [second, minute, hour] = [1000, 60_000, 3_600_000]
 /** A hub with jaz and ana, webhooks whose receiver is `answer`, and a clock that advances while all of them wait. */
 async function start() {
   let webhooks: OutgoingWebhooks | undefined
+  const dataDir = tempDir('lane')
+  ensureStore(join(dataDir, 'hub.db'))
   const hub = openHub({
-    dataDir: tempDir('lane'),
+    dataDir,
     onStorageError: error => expect(error).toBeUndefined(),
     onBug: (_, error) => expect(error).toBeUndefined(),
     onCommit: commit => webhooks?.committed(commit),
