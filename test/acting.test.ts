@@ -70,7 +70,7 @@ test('one hub at a time runs the Telegram bridge; a suspended one stops polling,
   await until('both are answered', () => telegram.said(group).length === 2)
   const mail = () => telegram.said(group).filter(({ text }) => text.includes('the one that was stopped'))
 
-  // Its claim has run out, and it has not been told of anything.
+  // Its claim has expired, and it has not been informed of anything.
   hubs.now += 9000
   await h1.hub.submit(send(ovh5, 'sean', 'not from the one that was stopped'))
   await until('it has tried', () => bridges[0]!.status().trouble?.includes('another hub'))

@@ -39,7 +39,7 @@ describe("the admin's socket", () => {
     expect(lstatSync(socket).isSocket()).toBe(true)
     expect(lstatSync(socket).mode & 0o777).toBe(0o600)
     expect(await ask(socket, '/v1/admin/status')).toMatchObject({ status: 200 })
-    // Who shows a token there is whoever the token says.
+    // A request with a token is from the token's owner.
     const ana = await hub.join('ana')
     const asAna = { authorization: `Bearer ${ana.token}` }
     expect(await ask(socket, '/v1/machines', asAna)).toMatchObject({ status: 200 })

@@ -154,7 +154,7 @@ test('a receipt shows that a message was announced, how and to which session, an
   await machine.run(['policy', '--inbound', 'accept', '--mute', ben.name])
   const muted = await send()
   expect(await receipt(held)).toMatchObject({ status: 'stored', heldSince: expect.any(String) })
-  // Whoever says that it was told changes nothing: nobody is.
+  // A report from a member that is not a recipient changes nothing.
   expect(await machineClient.call(api.markTold, { body: { ids: [muted], session: 's2', how: 'wake' } })).toEqual({
     told: 0,
   })

@@ -151,7 +151,7 @@ test('A09: a flood of failed logins writes a bounded number of lines, counts the
   expect(lines).toBeLessThanOrEqual(60)
   expect(lines + metric('claude_net_audit_unwritten_total')).toBe(1500)
   expect(await auditOf(hub, { action: 'invite' })).toMatchObject([{ target: 'alpha' }])
-  // What was only counted is written at the latest when the hub ends.
+  // Counted lines are written when the hub ends at the latest.
   await hub.stop()
   await hub.start()
   expect(await auditOf(hub, { action: 'flood' })).toMatchObject([{ count: 1500 - lines, result: 'rate_limited' }])
@@ -161,7 +161,7 @@ test('lines are written within a second and survive a kill unchanged', async () 
   const hub = await startHub()
   await hub.join('alpha')
   const file = join(hub.dataDir, 'audit.db-wal')
-  // Nobody asks for the audit here: reading it would write what waits.
+  // The audit is not read here: that would write the pending lines.
   await until('the line is on disk', () => readFileSync(file).toString('latin1').includes('alpha'))
   await hub.crashAndRestart()
   expect((await auditOf(hub)).map(({ action, target }) => [action, target])).toEqual([

@@ -57,7 +57,7 @@ test('every door refuses a bound token from elsewhere with an explanation, and a
   }
   const { lines } = await admin().call(api.listAudit, { query: { actor: 'bound' } })
   expect(lines[0]).toMatchObject({ result: 'forbidden', address: '127.0.0.2', actor: 'bound' })
-  // What a stranger writes into the header means nothing.
+  // A forwarding header from an untrusted address is ignored.
   const forged = { path: '/v1/inbox', token, localAddress: '127.0.0.2', headers: { 'x-forwarded-for': '10.0.3.1' } }
   expect((await raw(hub, forged)).status).toBe(403)
 })

@@ -120,7 +120,7 @@ describe('invite', () => {
       command: `printf '%s\\n' 'url="https://hub.lan:3500/join/${code}"' 'noproxy="*"' 'proto="=https"' 'insecure' 'pinnedpubkey="${hub.hubKey}"' | curl -fsS -K - | sh`,
     })
 
-    // What stands at an address of https has a certificate of its own, which the machine verifies.
+    // A server at an https address has its own certificate, which the machine verifies.
     const behind = await run(['invite', 'jazclaude', '--data', hub.dataDir, '--url', 'https://hub.lan', '--json'])
     const { command, code: another } = JSON.parse(behind.stdout)
     expect(command).toBe(`printf '%s\\n' 'url="https://hub.lan/join/${another}"' 'noproxy="*"' | curl -fsSL -K - | sh`)

@@ -26,7 +26,7 @@ async function joined(hub: TestHub, name: string): Promise<TestMachine> {
   return machine
 }
 
-/** The texts in the inbox of `name`, read by its token at `hub`, without acking. */
+/** Returns the texts in the inbox of `name`, read with its token at `hub`, without acking. */
 async function bodiesAt(hub: TestHub, token: string): Promise<string[]> {
   const { messages } = await hub.client(token).call(api.readInbox)
   return messages.map(({ body }) => body)

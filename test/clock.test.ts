@@ -66,7 +66,7 @@ test('after clock steps of a day in both directions nothing is lost, repeated or
   const heard = stream.changes.map(({ data }) => data.seq)
   expect(heard).toEqual([...heard].sort((a, b) => a - b))
 
-  // Whoever ends is offline at once, whatever the clock says.
+  // A member that ends its session is offline at once, whatever the clock says.
   clock.step(-daySeconds)
   clearInterval(beats)
   await senders[0]!.client.call(api.endSession, { query: { session: 'one' } })
@@ -188,7 +188,7 @@ test("a session's server stays online over both steps, acks messages that it sho
   for (const seconds of [daySeconds, -daySeconds]) {
     clock.step(seconds)
     const { id } = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })
-    // The first answer after a step tells the client of the hub's clock.
+    // The first response after a step sets the client's offset to the hub's clock.
     await session.call('machines')
     const { text } = await session.call('inbox', { ack: true })
     expect(text).toMatch(/just now|[0-9]+ s ago/)
@@ -236,7 +236,7 @@ test('a lock that a dead process left with a time in the future does not block t
   const send = (text: string) => sean.run(['send', 'chasclaude', text])
   expect(await send('behind it')).toMatchObject({ code: 75, stdout: expect.stringContaining('another process') })
   expect(statSync(lock).mtimeMs).toBeLessThanOrEqual(Date.now())
-  // Nobody touched it for as long as it takes to be stale.
+  // It was not touched for as long as it takes to be stale.
   touched(-11)
   expect(await send('last')).toMatchObject({ code: 0 })
   const { messages } = await chas.client.call(api.readInbox)

@@ -210,7 +210,7 @@ describe('a store damaged by the disk', () => {
     expect(hub.log).toContain(hurt.id)
     const seen = await ana.client.call(api.getMessage, { params: { id: hurt.id } })
     expect(seen.message).toMatchObject({ damaged: true })
-    // It stands in nobody's way.
+    // It does not affect other messages.
     expect(await ben.client.call(api.ackInbox, { body: { ids: messages.map(({ id }) => id) } })).toMatchObject({
       unread: 0,
     })

@@ -94,7 +94,7 @@ describe('A29: the origin of a request', () => {
       const headers = { 'x-forwarded-for': forwarded }
       return (await raw(hub, { path: '/v1/inbox', token: mintToken('machine'), headers, localAddress })).status
     }
-    // What the client wrote in front does not make it another client.
+    // Entries that the client wrote itself do not make it another client.
     for (const spoofed of ['1.1.1.1, ', '2.2.2.2, ', '']) expect(await login(`${spoofed}203.0.113.5`)).toBe(401)
     expect(await login('3.3.3.3, 203.0.113.5')).toBe(429)
     expect(await login('203.0.113.5, 127.0.0.4')).toBe(429)

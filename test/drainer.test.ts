@@ -27,7 +27,7 @@ async function drainerOf({ home }: TestMachine): Promise<number> {
   return pid
 }
 
-/** A zombie has ended, too: not every container has somebody who takes its status. */
+/** Reports whether a process has ended. A zombie has, too: not every container has a parent that collects its status. */
 function hasGone(pid: number): boolean {
   return !isRunning(pid) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
 }

@@ -27,7 +27,7 @@ function followed(log: Log): string[] {
   return texts
 }
 
-/** A node of etcd whose watches tell of nothing after they have begun, whatever happens. */
+/** Starts a proxy to a node of etcd whose watches report nothing after they have begun. */
 async function silentWatches(endpoint: string): Promise<string> {
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url } = incoming

@@ -37,7 +37,7 @@ async function asker(on: TestHub = hub) {
 
 const comes = ({ client }: TestMember) => client.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
 
-/** The texts in a notice or a wake, and how far it says the question has come. */
+/** Returns the texts in a notice or a wake, and the state of the question. */
 const mailIn = (text: string) => [...text.matchAll(/^- \S+ \(.*: > (.*)$/gm)].map(match => match[1])
 const summaryIn = (text: string) => /^- your question \S+ \(&?.*?\): (.*)$/m.exec(text)?.[1]
 
@@ -46,7 +46,7 @@ function newsOf(claude: ClaudeSession): string[] {
   return dir && existsSync(dir.file('news')) ? readdirSync(dir.file('news')) : []
 }
 
-/** Longer than mail is gathered before a wake. */
+/** Waits for longer than messages are gathered before a wake. */
 const quiet = () => delay(1500)
 
 test('several answers to one question cause one wake, once all have answered; the inbox shows them together', async () => {
@@ -70,7 +70,7 @@ test('several answers to one question cause one wake, once all have answered; th
   expect(text).not.toContain('answers')
   await claude.hook('Stop')
 
-  // What comes after that wakes singly.
+  // Later answers wake one by one.
   await answer(ben, id, 'And I have a question.')
   await until('the second wake', () => claude.wakes.length > 1)
   expect(mailIn(claude.wakes[1]!)).toEqual(['And I have a question.'])
@@ -107,7 +107,7 @@ test('when its time is over the asker is woken, with answers or without, and lea
   await until('the second wake', () => claude.wakes.length > 1)
   expect(mailIn(claude.wakes[1]!)).toEqual(['I can.'])
   expect(summaryIn(claude.wakes[1]!)).toBe(`1 of 2 answered: ${ben.name}; unread at 1: ${cat.name}`)
-  // It expires no mail.
+  // No message expires by it.
   expect(await cat.client.call(api.readInbox)).toMatchObject({ unread: 2 })
 })
 

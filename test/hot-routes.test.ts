@@ -37,7 +37,7 @@ const id = fc.constantFrom<() => unknown>(
 const text = fc.constantFrom('hello', '', 'é\u0000"\\', 'x'.repeat(maxBodyBytes + 1), 'ü'.repeat(30_000))
 const odd = fc.oneof(fc.jsonValue(), fc.constant({ from: 'chasclaude' }))
 
-/** Bodies, each made anew for every request: ids are used once. */
+/** Bodies, created again for every request: ids are used once. */
 const bodies: fc.Arbitrary<() => unknown> = fc.oneof(
   fc
     .record({

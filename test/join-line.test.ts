@@ -13,7 +13,7 @@ beforeEach(context => {
   if (!findTool('curl')) context.skip('the join line needs curl, which is not installed here')
 })
 
-/** Puts a program in place of a tool that notes its arguments down and then is the tool. Answers how to read the notes. */
+/** Replaces a tool by a program that records its arguments and then runs the tool. Returns a function that reads the record. */
 function watchArguments(directory: string, name: string, real: string): () => string {
   const [file, notes] = [join(directory, name), join(directory, `${name}.arguments`)]
   rmSync(file, { force: true })

@@ -217,7 +217,7 @@ describe('with Claude Code present', () => {
     expect(stdout).toContain(`Done. As it was before: ${backups.join(', ')}`)
     expect(modeOf(sean.state)).toBe(0o640)
     expect(stdout).toMatch(/^ok +claude +registered in /m)
-    // What is registered is what Claude Code will start.
+    // The registered command is the one that Claude Code will start.
     expect(await sean.sh(`${entryOf(sean).command} mcp </dev/null`)).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
@@ -288,7 +288,7 @@ describe('with Claude Code present', () => {
     await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'sent before' } })
     const config = join(sean.home, 'config.json')
     writeFileSync(config, JSON.stringify({ ...readJson(config), ofALaterVersion: true }))
-    // Somebody took the rule away: it is written again, and the backup stays what was there before the first join.
+    // The user removed the rule: it is written again, and the backup stays as before the first join.
     writeFileSync(sean.settings, JSON.stringify(settings))
 
     const { code, stdout } = await sean.join()

@@ -73,7 +73,7 @@ describeWithEtcd('the commands of the journal', () => {
       expect(inboxOf(hub.state, 'ben')).toHaveLength(2)
     }
     await expect(open(tempDir('empty'), log, 'h1')).rejects.toThrow('begins at record')
-    // A copy of the store goes on where that was, as a snapshot does.
+    // A copy of the store continues from its position, like a snapshot.
     const copy = tempDir('copy')
     copyFileSync(join(dataDir, 'hub.db'), join(copy, 'hub.db'))
     await using again = await open(copy, log)

@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const dayMs = 86_400_000
 
-/** A hub on a store whose mail is 40 days old, read by beta then; or not. */
+/** Starts a hub on a store whose messages are 40 days old, read by beta then, or unread. */
 async function withOldMail() {
   const dataDir = join(tempDir('keeping'), 'data')
   const made = new TestState(dataDir)

@@ -50,7 +50,7 @@ test('machines that missed rotations follow the chain of keys, as does a running
 
   const second = await rotate(hub)
   expect(second).toMatchObject({ before: first.hubKey, mustJoin: [] })
-  // The session goes on over what it has open, and follows when it connects again.
+  // The session continues on its open connections, and follows when it reconnects.
   expect((await session.call('machines')).isError).toBe(false)
   const third = await rotate(hub)
   await hub.crashAndRestart()

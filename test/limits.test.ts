@@ -101,7 +101,7 @@ describe('A19: sends', () => {
     for (const to of ['sean', 'seanclaude', ['sean', 'seanclaude']])
       expect((await send(hub, chas, to)).status).toBe(201)
     for (const to of ['sean', 'seanclaude', ['jaz', 'sean']]) expectLimited(await send(hub, chas, to))
-    // The list was refused as a whole: it reached nobody and took nothing from the other pair.
+    // The list was refused as a whole: it reached no member and did not count for the other pair.
     expect(await unreadOf(jaz)).toBe(0)
     expect(await statuses(3, () => send(hub, chas, 'jaz'))).toEqual([201, 201, 201])
     expect(await send(hub, jaz, 'sean')).toMatchObject({ status: 201 })
@@ -224,7 +224,7 @@ describe('A09: guesses', () => {
     expect(await guess(hub, undefined, hub.adminToken)).toMatchObject({ status: 403 })
     expect(await guess(hub, elsewhere)).toMatchObject({ status: 401 })
     expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
-    // The machine whose old token knocks without end must be able to join anew.
+    // A machine that keeps trying its old token must be able to join again.
     await hub.join('chas')
   })
 

@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 async function owner(dataDir: string): Promise<ChildProcess> {
   const lock = join(import.meta.dirname, '../src/hub/lock.ts')
   const code = `const { lockDataDirectory } = await import(process.argv[1])
-    // What nobody holds is collected, and its lock with it.
+    // An unreferenced lock is garbage-collected, and released.
     globalThis.held = lockDataDirectory(process.argv[2])
     console.log('locked')
     setInterval(() => {}, 1000)`

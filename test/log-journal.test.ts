@@ -33,7 +33,7 @@ async function caughtUp({ state, log }: OpenLogJournal): Promise<void> {
   await expect.poll(() => state.position.offset).toBe(log.end)
 }
 
-/** Puts a pack behind the newest, as a hub would that stands where `of` stands. */
+/** Appends a pack after the newest, like a hub at the position of `of`. */
 function write({ log, state }: OpenLogJournal, commands: Command[], more: object = {}): void {
   const { offset, hash, outcomes } = state.position
   const pack = { v: packVersion, time: 0, steady: 0, commands, after: { offset, hash, outcomes }, ...more }

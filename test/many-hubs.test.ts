@@ -39,7 +39,7 @@ describeWithEtcd('three hubs over one log', () => {
     await send(three, 'by the third')
     const { messages } = await three.client(ben.token).call(api.readInbox)
     expect(messages.map(({ body }) => body)).toEqual(['by the first', 'by the second', 'by the third'])
-    // Each hub's own admin token goes on, whoever started after it.
+    // The admin token of each hub stays valid, whichever hub started last.
     for (const hub of [two, three]) await hub.client(hub.adminToken).call(api.status)
   })
 

@@ -100,7 +100,7 @@ describeWithEtcd('reads at any of several hubs', () => {
       })
       expect(page.status, await page.text()).toBe(200)
     }
-    // One that nobody gave out stays wrong.
+    // A token that was never issued stays invalid.
     expect((await get(two, '/v1/inbox', mintToken('machine'))).status).toBe(401)
   })
 

@@ -106,7 +106,7 @@ describe('a busy session', () => {
     await send('again')
     await until('the news', () => newsOf(claude).length + newsOf(other).length > 0)
     expect((await mcp.call('inbox')).text).toMatch(/> hello[\s\S]*> again/)
-    // Whoever looks sees who has it, and since when.
+    // Another reader sees which session has it, and since when.
     expect((await otherMcp.call('inbox')).text).toMatch(/· shown to session \S+ just now\n> hello/)
     await until('it to be forgotten', () => newsOf(other).length === 0)
     expect([await claude.hook('PostToolUse'), await other.hook('PostToolUse')]).toEqual(['', ''])
@@ -198,7 +198,7 @@ describe('an idle session', () => {
     expect(claude.lines[0]).toEqual({ type: 'auth', token: claude.env.CLAUDE_CODE_MESSAGING_TOKEN })
     expect(mailIn(claude.wakes[0]!).sort()).toEqual(['one', 'three', 'two'])
     expect(claude.wakes[0]).toMatch(/^3 unread messages from chasclaude\.\n- chasclaude \(machine\), request/)
-    // What the wake told, no hook tells again.
+    // A message announced by the wake is not announced again by a hook.
     expect(await claude.hook('UserPromptSubmit')).toBe('')
     await mcp.call('inbox', { ack: true })
     await claude.hook('Stop')
@@ -278,7 +278,7 @@ describe('an idle session', () => {
     await send('for one of you')
     await until('the wake', () => second.wakes.length > 0)
     expect(first.wakes).toEqual([])
-    // It dies before it has read: the mail is not lost with it.
+    // It crashes before it has read: the message is not lost with it.
     await secondMcp.close()
     await until('the wake of the other', () => first.wakes.length > 0)
     expect([first.wakes.map(mailIn), second.wakes.length]).toEqual([[['for one of you']], 1])
@@ -323,7 +323,7 @@ describe("Claude Code's own record of a session", () => {
     await backgroundMcp.call('inbox', { ack: true })
     await backgroundMcp.call('machines')
 
-    // The spare is given to somebody: it is a session like others.
+    // The spare worker is given to a user: it is a session like others.
     spare.says({ kind: 'bg', jobId: 'job2', status: 'busy' })
     await spare.hook('UserPromptSubmit')
     await spare.hook('Stop')
@@ -471,7 +471,7 @@ test('two servers in one session, such as with a plugin beside the settings, not
   await claude.hook('Stop')
   const { members } = JSON.parse((await sean.run(['machines', '--json'])).stdout)
   expect(members.find(({ name }: { name: string }) => name === sean.name).sessions).toHaveLength(1)
-  // The one that kept the session ends: the other goes on.
+  // The keeper of the session ends: the other server takes over.
   await mcp.close()
   await send('again')
   await until('the second wake', () => claude.wakes.length > 1)

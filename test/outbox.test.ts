@@ -35,7 +35,7 @@ async function read(member: TestMember): Promise<{ id: string; body: string }[]>
   return messages.map(({ id, body }) => ({ id, body }))
 }
 
-/** Keeps messages while the hub is down, as processes of this machine would. Answers their ids. */
+/** Keeps messages while the hub is down, as processes of this machine would. Returns their ids. */
 async function keep(machine: TestMachine, to: string, bodies: string[]): Promise<string[]> {
   const { outbox, client } = openMachine(new Home(machine.home))
   const ids: string[] = []
@@ -231,7 +231,7 @@ test.each<ErrorCode>(['rate_limited', 'unauthorized', 'unavailable'])(
     const ids = await keep(ada, 'bob', ['one', 'two'])
     reachAt(ada, new URL(`http://127.0.0.1:${(other.address() as AddressInfo).port}`))
     expect((await ada.run(['inbox'])).code).not.toBe(0)
-    // A machine whose token is no good is refused a new send, which nobody was told to be kept.
+    // A machine with an invalid token is refused a new send, which was not reported as kept.
     const isKept = code !== 'unauthorized'
     expect(await ada.run(['send', 'bob', 'three'])).toMatchObject(
       isKept

@@ -46,7 +46,7 @@ test('no page of an inbox or of history exceeds 1 MiB, and successive pages miss
   }
   expect(history).toEqual(sent)
 
-  // What reads by pages shows how many there are beside the first.
+  // Paged results show the number of further ones beside the first page.
   const shown = await sean.run(['inbox', '--json'])
   const { messages, more } = JSON.parse(shown.stdout)
   expect(messages.length + more).toBe(sent.length)

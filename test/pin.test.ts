@@ -31,7 +31,7 @@ async function listen(server: Server, machine: TestMachine): Promise<void> {
   writeFileSync(join(machine.home, 'config.json'), JSON.stringify(config))
 }
 
-/** A server with a key of its own, for the hub of the machine to be. Answers all that was sent to it. */
+/** Starts a server with its own key in place of the machine's hub. Returns everything sent to it. */
 async function playHub(machine: TestMachine, answer: RequestListener): Promise<string[]> {
   const { privateKey, certificate } = testIdentity
   const came: string[] = []

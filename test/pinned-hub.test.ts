@@ -18,7 +18,7 @@ import { until } from './support/until.ts'
 
 const otherKey = `sha256//${Buffer.alloc(32, 7).toString('base64')}`
 
-/** Writes config.json of a machine anew. */
+/** Rewrites config.json of a machine. */
 function configure(machine: TestMachine, more: Record<string, unknown>): void {
   const config = { machine: machine.name, sshHost: 'local', ...more }
   writeFileSync(join(machine.home, 'config.json'), JSON.stringify(config))
@@ -26,7 +26,7 @@ function configure(machine: TestMachine, more: Record<string, unknown>): void {
 
 const tokenOf = (machine: TestMachine) => readFileSync(join(machine.home, 'token'), 'utf8').trim()
 
-/** A machine that knows the hub's key and reaches it through somebody who records everything. */
+/** Creates a machine that knows the hub's key and reaches it through a proxy that records everything. */
 async function pinned(name = 'sean', hubKey?: string) {
   const hub = await startHub()
   const recorder = await new Recorder(hub.url).listen()
@@ -122,7 +122,7 @@ test('a process that took the port of a hub gets nothing by plain HTTP or with i
     expect(refused).toMatchObject({ code: 75, stdout: expect.stringContaining('is not the hub of this machine') })
     expect(await machine.run(['update'])).toMatchObject({ code: 75 })
   }
-  // Whoever has another key is asked whether the pinned one vouches for it.
+  // A server with another key is asked whether the pinned one vouches for it.
   expect(new Set(stolen)).toEqual(new Set(['GET /hub-key.json without a token']))
   expectSealed({ ...recorder, text: Buffer.concat(recorder.asked).toString('latin1') } as Recorder, [
     'for the hub alone',

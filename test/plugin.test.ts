@@ -91,7 +91,7 @@ describe('on a machine that has joined', { timeout: 180_000 }, () => {
     expect((await byHome.call('machines')).text).toMatch(/^You are seanclaude;/)
     const byName = await connect({ HOME: tempDir('other'), CLAUDE_NET_HOME: sean.home })
     expect((await byName.call('inbox')).text).toBe('No unread messages.')
-    // What Claude runs in a shell is the same client.
+    // The command that Claude runs in a shell is the same client.
     expect(launch(['version'], { HOME: sean.userHome })).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 

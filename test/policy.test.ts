@@ -194,7 +194,7 @@ test('a policy set by the command stays when a session starts, even if config.js
   const silent = await startMachine(hub, 'silent')
   await silent.run(['policy', '--inbound', 'hold'])
   expect(readJson(join(silent.home, 'config.json'))).not.toHaveProperty('inbound')
-  // A session tells nothing that the file does not say.
+  // A session sends no setting that the file does not have.
   await (await silent.mcp()).call('inbox')
   expect(JSON.parse((await silent.run(['policy', '--json'])).stdout)).toMatchObject({ inbound: 'hold' })
 })

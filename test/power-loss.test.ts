@@ -67,7 +67,7 @@ test('after a power loss all acknowledged messages are there and none partially,
   console.log(`${losses} losses of power: of sectors and files that were not synced: ${JSON.stringify(unsynced)}`)
 })
 
-/** Adds the ids of which `member` is told by an event, over all starts of the hub. */
+/** Adds the ids of messages in events of `member`, over all starts of the hub. */
 async function hear({ client }: TestMember, told: Set<string>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {

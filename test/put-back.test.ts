@@ -110,7 +110,7 @@ test.for([
     expect(hub().state.position.seq).toBeGreaterThan(parseCursor(gone.cursor)!.seq)
     expect((await follow(gone.cursor)).seqs).toEqual([...kept, ...fresh])
     expect(inbox(gone.cursor).messages.map(({ seq }) => seq)).toEqual([...kept, ...fresh])
-    // Whoever has seen nothing of what is gone goes on as ever.
+    // A reader that has seen none of the lost entries continues as usual.
     expect((await follow(before.cursor)).seqs).toEqual(fresh)
     if (!stopFirst) expect(told).toHaveLength(1)
   },

@@ -23,7 +23,7 @@ async function backUp(hub: TestHub): Promise<string> {
   return (await hub.client(hub.adminToken).call(api.makeBackup)).file
 }
 
-/** Stops the hub, restores, and starts it again. Answers what the command said. */
+/** Stops the hub, restores, and starts it again. Returns the output of the command. */
 async function restored(hub: TestHub, file: string): Promise<Ran> {
   await hub.stop()
   const ran = await command('restore', file, '--data', hub.dataDir)
@@ -39,7 +39,7 @@ async function unread({ client }: TestMember, after?: string): Promise<string[]>
   return (await client.call(api.readInbox, { query: { after } })).messages.map(({ body }) => body)
 }
 
-/** Bodies of inbox events after a cursor, up to as many as are expected. */
+/** Returns the bodies of inbox events after a cursor, up to the expected number. */
 async function events({ client }: TestMember, cursor: string | undefined, count: number): Promise<number[]> {
   const seqs: number[] = []
   const signal = AbortSignal.timeout(90_000)

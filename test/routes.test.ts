@@ -48,7 +48,7 @@ const expected: Record<RouteName, Statuses> = {
   proveHub: { none: 400, machine: 400, human: 400, admin: 400, garbage: 400 },
   hubKey: open,
   listHubs: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
-  // A hub that stands alone knows no other.
+  // A single hub knows no other.
   hubSnapshot: { none: 404, machine: 404, human: 404, admin: 404, garbage: 404 },
   forgetHub: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
@@ -58,7 +58,7 @@ const expected: Record<RouteName, Statuses> = {
   listConversations: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
   readInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   listLater: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
-  // Nobody here has written any.
+  // No webhook was created here.
   cancelLater: { none: 401, machine: 404, human: 404, admin: 403, garbage: 401 },
   markFetched: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   markTold: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -98,9 +98,9 @@ const expected: Record<RouteName, Statuses> = {
   makeBackup: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
   telegramStatus: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   telegramCheck: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
-  // This hub has no Telegram, so nobody is known there.
+  // This hub has no Telegram, so it has seen no users there.
   telegramConfirm: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
-  // Whoever knows the URL may call it, with a token or without.
+  // The URL itself is the credential, with or without a token.
   receiveWebhook: { none: 201, machine: 201, human: 201, admin: 201, garbage: 201 },
   testWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   addWebhook: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },

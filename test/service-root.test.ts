@@ -42,7 +42,7 @@ const outside = ['/etc', '/opt', '/usr/local/bin', '/usr/lib/sysusers.d', '/run/
 const installService = (root: string, ...options: string[]): Promise<Ran> =>
   run(['install-service', '--root', root, ...options], { node: hubNode })
 
-/** A port that nobody has at the moment. */
+/** Returns a port that is free at the moment. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -157,7 +157,7 @@ test('an installation without the socket is upgraded to it and back; a version w
   expect(await system.out('systemctl is-active claude-net.socket')).toBe('active\n')
   await system.out('systemctl stop claude-net.service')
   expect(await squat(system)).toBe('EADDRINUSE\n')
-  // Whoever connects starts it.
+  // The next connection starts it.
   await ready(system)
   expect(await system.out('claude-net members')).toContain('seanclaude')
 
@@ -167,7 +167,7 @@ test('an installation without the socket is upgraded to it and back; a version w
   expect(await system.out('claude-net members')).toContain('seanclaude')
 
   await system.out(install)
-  // Stopped for good, as for a restore: both.
+  // Stopped permanently, as for a restore: socket and service.
   await system.out('systemctl stop claude-net.socket claude-net.service')
   expect(await squat(system)).toBe('taken\n')
   await system.out('systemctl start claude-net')

@@ -82,7 +82,7 @@ test('under a real systemd the hub is installed in one line, sandboxed, restarte
   await system.out('systemctl kill --kill-whom=main -s KILL claude-net')
   await until('it was started again', async () => (await restarts(system)) === 1, 120_000)
   await ready(system)
-  // Longer than the deadline: only what is fed lives on.
+  // Longer than the watchdog's deadline: only a process that feeds it survives.
   const startedAt = await system.out('systemctl show -P WatchdogTimestampMonotonic claude-net')
   await until(
     'the watchdog is fed',
@@ -214,7 +214,7 @@ test('foreign files in its place stop it with an explanation; --replace moves th
   await system.out(`set -e\n${wayBack}`)
   await until('the old one answers again', oldAnswers, 120_000)
 
-  // A listener alone: first a service of another name, then a process of nobody's.
+  // Only a listener: first a service with another name, then a process without a unit.
   await system.out(
     'systemctl disable --now claude-net; mv /etc/systemd/system/claude-net.service /etc/systemd/system/other.service; mv /opt/claude-net/server.js /opt; rmdir /opt/claude-net; sed -i s,/opt/claude-net,/opt, /etc/systemd/system/other.service; systemctl daemon-reload; systemctl start other',
   )

@@ -44,7 +44,7 @@ async function idleIn(sean: TestMachine, dir: string) {
 /** The first lines of the texts in an answer of the inbox. */
 const textsIn = (answer: string) => [...answer.matchAll(/^> (.*)$/gm)].map(match => match[1])
 
-/** Has the hub hear of sessions in these directories, so that their projects can be written to. */
+/** Starts sessions in these directories, so that the hub knows their projects. */
 async function visit(sean: TestMachine, ...dirs: string[]) {
   for (const dir of dirs) {
     const mcp = await sean.mcp({ CLAUDE_PROJECT_DIR: dir })

@@ -46,7 +46,7 @@ test.for([
         await hubs.pass(1000, all)
       }
       for (const hub of all) expect(await expired(hub)).toBe(0)
-      // Nobody has looked at a claim for so long: the one that acts goes on.
+      // No claim was checked for so long: the holder continues.
       hubs.now = hour - 1000
       await hubs.look(all.slice(0, 1))
       await hubs.settled(all)

@@ -63,7 +63,7 @@ describe('a hub that is asked to stop', () => {
       await once(socket, 'connect')
       await new Promise(resolve => socket.write(beginning, resolve))
     }
-    // Answered after the others have been heard: the hub knows them all.
+    // This response came after the other requests, so the hub has all of them.
     await hub.client().call(api.health)
     expect(await hub.stop('SIGTERM')).toBe(0)
   })
@@ -167,7 +167,7 @@ async function exitOf(server: ChildProcess): Promise<number | string> {
   return server.exitCode ?? server.signalCode!
 }
 
-/** Resolves when `name` is offline, well before its silence would tell. */
+/** Resolves when `name` is offline, well before missed heartbeats would show it. */
 async function offline(hub: TestHub, name: string): Promise<void> {
   await until(`${name} to be offline`, async () => !(await isOnline(hub, name)), 10_000)
 }

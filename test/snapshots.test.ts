@@ -63,7 +63,7 @@ test('the newest backup in a directory is used that is intact, of this history, 
   expect(failed.map(([, why]) => why)).toContain(`it is of another history, ${other.epoch}`)
   const { state, journal } = { ...openAlone({ dataDir }) }
   expect(inboxOf(state, 'ben')).toHaveLength(1)
-  // What was the other hub's own is not in it.
+  // It does not contain the tables local to the other hub.
   expect(state.db.all('select 1 from own_log union all select 1 from own_admin_token')).toEqual([])
   await journal.close()
   state.close()
@@ -141,7 +141,7 @@ describeWithEtcd('hubs whose store ends before the log begins', () => {
     await say(two, ana.token, 'sixth')
     await two.client(two.adminToken).call(api.status)
 
-    // Nobody is there who could give one, until a backup is put into a directory.
+    // No hub can provide one until a backup is put into a directory.
     await two.stop()
     await one.stop()
     await expect(startHub(config('h2'))).rejects.toThrow('no hub of it provided a snapshot')

@@ -15,7 +15,7 @@ async function isOnline(hub: TestHub, machine = 'laptopclaude'): Promise<boolean
   return members.find(({ name }) => name === machine)!.online
 }
 
-/** The bodies in an inbox, in order. */
+/** Returns the bodies in an inbox, in order. */
 async function bodies(hub: TestHub, token: string): Promise<string[]> {
   const { messages } = await hub.client(token).call(api.readInbox)
   return messages.map(({ body }) => body)

@@ -56,7 +56,7 @@ test('a machine uses the hub of another host while ssh to its own fails', async 
   expect(await ask()).toBe('ovh6')
   // With both away both are named.
   await Promise.all([first.kill(), second.kill()])
-  // What a connection had under way when its server ended may still be answered.
+  // Requests in progress when the server ended may still get a response.
   await expect
     .poll(() =>
       ask().then(

@@ -109,7 +109,7 @@ test('while the disk is full the hub is not ready and says why, serves reads, an
 
   const filler = join(disk, 'filler')
   execFileSync('sh', ['-c', `cat /dev/zero > ${filler} || true`], { stdio: 'pipe' })
-  // What is in the log already may be written over: more is sent than has room there.
+  // Space already in the log may be reused, so more is sent than it holds.
   await until(
     'the disk refuses',
     async () =>

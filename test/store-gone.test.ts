@@ -10,7 +10,7 @@ import { until } from './support/until.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 
-/** A running hub with some mail for ben, that knows which sends were confirmed. */
+/** Starts a hub with some messages for ben, and records which sends were confirmed. */
 async function start() {
   const hub = await startHub({ config: { backup: null } })
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]

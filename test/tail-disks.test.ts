@@ -113,7 +113,7 @@ test('a disk that stays full for too long leaves a gap: once there is room a bac
   await hub.do(send('in its tail'))
   await hub.followed()
   expect(restoredTo(hub.made[1]!, hub.logTo, { to: 'end' }).fingerprint).toBe(hub.fingerprint())
-  // What was written of the other one before is good.
+  // The part of the previous tail that was written is valid.
   expect(checkTail(findTail(hub.logTo, hub.made[0]!)!)).toMatchObject({ isEnded: false })
 })
 

@@ -20,7 +20,7 @@ test('a user name is pinned once, after the admin has confirmed the user who was
     code: 1,
     stderr: expect.stringContaining('Nobody was seen in the group as @ChasWatkins'),
   })
-  // In private nobody vouches for anybody.
+  // In a private chat no admin can confirm the user.
   telegram.write(chas.id, chas, '/send ovh5 in private')
   const first = telegram.write(group, chas, '/send ovh5 too early')
   const hint = await until('the hint', () => telegram.sent.find(({ replyTo }) => replyTo === first))

@@ -133,7 +133,7 @@ test('T12 only the people of hub.json are accepted, by their numeric ids; others
   telegram.press(group, stranger, shown!.id, 'aaaaaaaaaaaa:0')
   // Members of the group talk to each other; nothing of that is ours, even where the bot hears it.
   telegram.write(group, sean, 'has anybody seen my keys?')
-  // These are heard: with a changed user name, and without one.
+  // These are accepted: with a changed user name, and without one.
   telegram.write(group, { ...sean, username: 'renamed' }, '/send ovh5 still sean')
   const { username: _, ...nameless } = chas
   telegram.write(group, nameless, '/send ovh5 still chas')

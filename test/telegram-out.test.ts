@@ -60,7 +60,7 @@ test('with /here in a private chat a human gets their messages there', async () 
   await said(telegram, sean.id, 1)
   await tell(ovh5, 'sean', 'private too')
   expect((await said(telegram, sean.id, 2))[1]!.text).toContain('private too')
-  // What cannot be said in private is not said to all: it waits.
+  // A message that cannot be sent to the private chat is not posted to the group: it waits.
   telegram.spoil(
     'sendMessage',
     { code: 403, description: 'Forbidden: bot was blocked by the user' },

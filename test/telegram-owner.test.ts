@@ -61,7 +61,7 @@ test('/follow says when: at once, never, after a while; only a machine’s owner
   )
   expect(telegram.sent.every(({ text }) => !text.includes('unheard'))).toBe(true)
   expect(await ask('/follow chasclaude always')).toBe('chasclaude is not yours: only its owner follows it.')
-  // A session is there, and the owner hears all the same.
+  // A session is online, and the owner is notified all the same.
   await seanclaude.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
   expect(await ask('/follow seanclaude always')).toBe(
     'seanclaude: you are notified of all its unread messages at once.',
@@ -71,7 +71,7 @@ test('/follow says when: at once, never, after a while; only a machine’s owner
   )
   expect(await ask('/follow seanclaude off')).toBe('seanclaude: you get no notices of its messages.')
   await tell(chasclaude, 'seanclaude', 'silence')
-  // A person's own mail to their machine is no news to them.
+  // A human is not notified of their own messages to their machine.
   expect(await ask('/follow seanclaude default')).toBe('seanclaude: you get no notices of its messages.')
   expect(telegram.sent.some(({ text }) => text.includes('silence'))).toBe(false)
 })
@@ -251,7 +251,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
     return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text
   }
   let looks = 0
-  // One that has not waited long enough is not told, nor one that was answered.
+  // No notice for a prompt that has not waited long enough, nor for an answered one.
   await beat(prompt('young', 10_000, 'Read'))
   await beat()
   await beat(prompt('one', 3 * 60_000, 'Bash'))
@@ -260,7 +260,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
     'sean: seanclaude/shop waits for you at a permission prompt of Bash, for 3 min now.\nAnswer it there; it cannot be answered from here. No more of these: /follow seanclaude prompts off',
   )
   await tellThatLooks()
-  // The same prompt is told once, also after another start; the next one again.
+  // One notice per prompt, even after a restart; the next prompt gets another.
   await hub.crashAndRestart()
   await beat(prompt('one', 4 * 60_000, 'Bash'))
   await beat(prompt('two', 2 * 60_000, 'mcp__shop__pay'))
@@ -278,7 +278,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   )
   await until('the third', () => told().find(({ text }) => text.includes('Write')))
 
-  // A session that names another prompt with every heartbeat is told of twelve times an hour at most.
+  // A session that reports another prompt with every heartbeat causes at most twelve notices an hour.
   for (let n = 0; n < 20; n++) {
     await beat(prompt(`flood-${n}`, 2 * 60_000, `Flood${n}`))
     if (n < 9) await until('it', () => told().find(({ text }) => text.includes(`Flood${n},`)))

@@ -28,7 +28,7 @@ test('after a restore no human gets a notice again that the backup records, and 
   await hub.stop()
   expect(await run(['restore', file, '--data', hub.dataDir], { node: hubNode })).toMatchObject({ code: 0, stderr: '' })
   await hub.start()
-  // The notice of it would show all that is not known as told.
+  // Its notice would list every message that is not recorded as announced.
   await tell(alpha, 'seanclaude', 'news for it')
   await tell(alpha, 'sean', 'after the restore')
   for (const text of ['news for it', 'after the restore'])

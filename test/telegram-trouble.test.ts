@@ -42,7 +42,7 @@ test("T07 a group that becomes a supergroup is followed, whichever call reports 
         ({ detail }) => detail === 'move-of-another-chat',
       ),
     )
-    // It is heard there too, and a restart remembers.
+    // Messages are accepted there too, and after a restart.
     await hub.crashAndRestart()
     telegram.write(supergroup, sean, '/send ovh5 from the new one')
     expect(await inboxOf(ovh5, 1)).toMatchObject([{ body: 'from the new one' }])
@@ -63,7 +63,7 @@ test('T08 another poller is waited for, reported as trouble, and cleared when it
   const trouble = await until('the trouble is told', async () => (await admin.call(api.telegramStatus)).trouble)
   expect(trouble).toContain('another program receives this bot')
   expect(telegram.calls.filter(method => method === 'getUpdates').length).toBeGreaterThanOrEqual(8)
-  // What goes out goes on.
+  // Outgoing messages continue.
   await tell(ovh5, 'sean', 'out')
   await said(telegram, group, 1)
   telegram.heal()

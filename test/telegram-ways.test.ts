@@ -62,7 +62,7 @@ test('T13 lists, mentions anywhere, captions and forwards are each passed on, or
   }
   const forwarded = telegram.write(sean.id, sean, 'seen elsewhere', { forward_origin: { type: 'user', date: 0 } })
   expect((await answerTo(all, forwarded)).text).toMatch(/^Forwarded messages are not passed on/)
-  // What Telegram itself says, and talk in a topic that the bot began, is for nobody.
+  // Service messages, and talk in a topic that the bot started, are ignored.
   const root = { message_id: 5, date: 1, chat: { id: group }, from: telegram.me, forum_topic_created: { name: 'x' } }
   const before = telegram.sent.length
   telegram.write(sean.id, sean, undefined, { pinned_message: root })

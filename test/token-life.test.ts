@@ -47,7 +47,7 @@ test('a machine renews its token in time, whatever interruptions occur; one that
     [parseToken(first)!.id, true],
     [parseToken(second)!.id, false],
   ])
-  // Killed after the new token was on disk, and before the hub heard of it.
+  // Killed after the new token was on disk, and before the hub received it.
   const [early, next] = [tokenOf(lost), mintToken('machine')]
   writeFileSync(nextFile(lost, early), `${next}\n`, { mode: 0o600 })
   expect((await lost.run(['inbox'])).code).toBe(0)
@@ -65,7 +65,7 @@ test('a machine renews its token in time, whatever interruptions occur; one that
   expect((await cut.run(['inbox'])).code).toBe(0)
   expect([tokenOf(cut), leftovers(cut)]).toEqual([known, []])
 
-  // Where Claude Code speaks to the hub itself, nobody renews: it is told.
+  // If Claude Code uses the hub directly, no client renews the token: the member is notified.
   pass(6)
   const machines = {
     jsonrpc: '2.0',

@@ -59,7 +59,7 @@ async function reader(hub: TestHub) {
   }
 }
 
-/** The bodies that a text shows, each as it stands behind its prefix. */
+/** Returns the bodies in a text, each without its prefix. */
 function shownBodies(text: string): string[] {
   return [...text.matchAll(/(?:^>(?: .*)?\n)+/gm)].map(([block]) => unquote(block.slice(0, -1)))
 }

@@ -67,7 +67,7 @@ test('the last three of these backups are kept', async () => {
 
 test('without room for the backup nothing is upgraded, and the error says what to do', async () => {
   const dataDir = oldStore()
-  // A file where the directory should be: as root, permissions would stop nobody.
+  // A file in place of the directory: permissions would not stop root.
   cpSync(old, join(dataDir, 'backups'))
   const ended = await start(dataDir)
   expect(ended).toMatchObject({

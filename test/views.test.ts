@@ -261,9 +261,9 @@ test('if hub.json lets an admin read, texts are shown and searched, and each loo
     expect(message).not.toHaveProperty('withheld')
     const { conversations } = await admin.client.call(api.listConversations, { query: { of: 'jazclaude' } })
     expect(conversations).toMatchObject([{ beginning: 'the walrus question' }])
-    // Their own look is nobody's business.
+    // Reading one's own messages is not audited.
     await sean.client.call(api.getMessage, { params: { id } })
-    // What is asked for all day shows no texts, and is no look.
+    // Frequent requests show no texts, and are not audited.
     const { openRequests } = await admin.client.call(api.listMachines, { query: { with: 'mail' } })
     expect(openRequests.map(({ beginning }) => beginning).join('')).toBe('')
     expect((await lines()).slice(0, -known || undefined)).toMatchObject([

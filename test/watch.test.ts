@@ -84,7 +84,7 @@ test('a receipt that arrives while the connection is broken is shown, even if no
   await until('the stream', async () =>
     /^claude_net_open_streams 1$/m.test((await raw(hub, { path: '/metrics' })).text),
   )
-  // Presence has no cursor of its own; once it is shown, all that was told before has arrived too.
+  // Presence has no cursor of its own; once it is shown, earlier events have arrived too.
   await chas.client.call(api.heartbeat, { body: { session: 'test-1', client: 'test' } })
   await until('presence', () => watching.lines.length > 1)
   await proxy.refuse()

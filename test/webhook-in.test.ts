@@ -257,7 +257,7 @@ describe('a call of GitHub', () => {
       status: 413,
       json: { error: { code: 'too_large', message: expect.stringContaining('1048576') } },
     })
-    // A URL of nobody is refused before its body is read.
+    // A call of an unknown URL is refused before its body is read.
     const nobody = { path: `/webhooks/${hook.name}/nobody`, signingSecret: hook.signingSecret! }
     expect((await github(nobody, 'push', { payload: padded(1024 * 1024) })).status).toBe(401)
   })

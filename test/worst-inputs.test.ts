@@ -26,7 +26,7 @@ const data = join(dir, 'data')
 let store: LargeStore
 let running: RunningHub
 let hub: { url: URL }
-/** Another connection, which tells how a statement would be carried out. */
+/** A second connection, used to explain query plans. */
 let explain: DatabaseSync
 let desk: { db: Database; words: WordIndex; audit: Database }
 const tokens = { machine: '', human: '', admin: '' }

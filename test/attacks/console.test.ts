@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 const consoleOf = (browser: ConsoleBrowser) => browser.ask({ path: '/v1/console' })
 
-/** A name that nobody has had here. */
+/** Returns a name that was not used in this file. */
 const fresh = () => `m${newMessageId().slice(-12)}`
 
 /** The session's event stream, read until the hub ends it. Resolves once it is open. */

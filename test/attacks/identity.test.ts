@@ -298,7 +298,7 @@ test('A23: a recorded request is useless on another hub, and here after the toke
   const request = { path: '/v1/messages', token: old.token, body: { id: newMessageId(), to: 'ben', body: 'once' } }
   expect(await raw(hub, request)).toMatchObject({ status: 201 })
   expect((await raw(other, request)).status).toBe(401)
-  // Heard again while it counts, it is the same message.
+  // Repeated while it is valid, it is the same message.
   expect(await raw(hub, request)).toMatchObject({ status: 200 })
   const renewed = await hub.join('overheard')
   expect((await raw(hub, request)).status).toBe(401)

@@ -17,7 +17,7 @@ const hub = sharedHub(dataDir => {
 })
 const browser = consoleBrowser()
 
-/** A person with a machine, another person's machine with a project, and a machine of nobody. */
+/** A human with a machine, a machine of another human with a project, and a machine without an owner. */
 let sean: TestMember
 
 let chasclaude: TestMember
@@ -360,7 +360,7 @@ test('of 10,000 messages few are in the page at a time, and the visible ones do 
   }
   expect(most).toBeLessThan(80)
   await scrollTo(page, '5000')
-  // What is seen stays where it is while something is stored at the other end.
+  // The visible rows do not move while messages are stored at the other end.
   const seen = async () => {
     const row = messagesIn(page).nth(4)
     return [await row.locator('.body').textContent(), await row.boundingBox()]

@@ -273,7 +273,7 @@ test('the title counts messages that arrive while the tab is hidden, until it is
   await hide('hidden')
   for (const to of ['sean', 'seanclaude', 'sean'])
     await chasclaude.client.call(api.sendMessage, { body: { to, body: 'are you there?' } })
-  // What is for a machine of theirs is not counted.
+  // Messages for a machine of theirs are not counted.
   await expect.poll(() => page.title()).toBe('(2) Now · Claude Net')
   expect(await page.locator('link[rel=icon]').getAttribute('href')).toBe('/console/icon-new.svg')
   await hide('visible')

@@ -58,7 +58,7 @@ test(
     expect(session()!.woken).toMatchObject({ by: 'socket', id })
     await until('an idle session', () => session()?.dir.read<{ busy: boolean }>('state.json')?.busy === false)
 
-    // While the model calls tools, mail comes: the step after hears of it, the one after that does not again.
+    // A message arrives while the model calls tools: it is announced at the next step, and not again at the one after.
     model.steps.push(
       async () => {
         await send('for your information', { intent: 'inform' })

@@ -403,7 +403,7 @@ describe('the MCP server as Claude Code sees it', () => {
 
     await from.call('send', { to: 'seanclaude', message: 'Are you there?' })
     expect((await to.call('inbox')).text).toContain('> Are you there?')
-    // The hub forgets a restart's sessions: only a heartbeat with the new token brings this one back.
+    // A restarted hub has no sessions: only a heartbeat with the new token brings this one back.
     await hub.crashAndRestart()
     await expect.poll(() => machinesIn(from), { timeout: 90_000 }).toContain('seanclaude: machine, online')
   })

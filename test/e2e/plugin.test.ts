@@ -38,7 +38,7 @@ async function userWithClaude({ skip }: TestContext) {
     /** Runs `line` in a shell that knows this claude. */
     shell: (line: string) =>
       spawnSync('sh', ['-c', `claude() { '${claude}' "$@"; }; ${line}`], { env, encoding: 'utf8' }),
-    /** Has `claude -p` call one tool, with nobody there to be asked for permission. */
+    /** Makes `claude -p` call one tool, without a user to ask for permission. */
     call: async (tool: string, input: Record<string, unknown>) => {
       const user = new ClaudeUser(sean.userHome, claude)
       await user.prepare()
