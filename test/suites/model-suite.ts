@@ -291,7 +291,7 @@ function whatBecame(outcome: Outcome<Send>): string {
   return outcome.result.at === undefined ? 'stored' : 'later'
 }
 
-/** Delivers later messages that are due, as a hub does each second. */
+/** Delivers scheduled messages that are due, as a hub does each second. */
 async function expectDelivered(model: Model, real: Modelled): Promise<void> {
   const { db, applied } = real.state
   const due = dueLater(db, Math.max(applied.steady, model.steady), 100)
