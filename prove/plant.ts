@@ -253,6 +253,12 @@ export const planted: readonly Planted[] = [
     changes: [['|| project === undefined || project === scope', '|| project === undefined']],
   },
   {
+    name: 'restart-loses-its-directory',
+    breaks: 'a session whose server is restarted keeps its notices, whoever starts meanwhile',
+    file: 'notice/owned-directory.ts',
+    changes: [['return !isRecent && !isOwned(', 'return !isOwned(']],
+  },
+  {
     name: 'restart-forgets-wakes',
     breaks: 'after a wake that the session dropped, its next server has the hooks announce the message',
     file: 'notice/notifier.ts',

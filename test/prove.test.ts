@@ -53,6 +53,7 @@ test('plans that once failed pass', async () => {
 test.for([
   ['outbox-directory-not-synced', 'outbox-directory-not-synced', 'was kept to be sent'],
   ['restart-forgets-wakes', 'restart-forgets-wakes', 'no session of ana was notified'],
+  ['restart-loses-its-directory', 'restart-loses-its-directory', 'to ana-101.1 again'],
 ])('a plan that once failed finds its fault again when it is planted: %s', async ([plan, fault, found]) => {
   const file = `prove/sim/plans/${plan}.json`
   const { status, failures } = await simulate('--plan', file, '--plant', fault!, '--no-shrink')

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { FakeRuntime } from '../../test/support/fake-runtime.ts'
@@ -190,6 +190,32 @@ test('a server that is killed after a wake that moved nothing leaves the message
   last.keeper.start()
   await last.runtime.pass(3 * rungMs)
   expect(last.announced()).toEqual([])
+})
+
+test('a session that starts while the server of another is restarted leaves the notices of that one', async () => {
+  const running = new Set([1000])
+  const first = startSession({ runtime: new FakeRuntime(1000, running) })
+  first.keeper.start()
+  await first.runtime.pass(20_000)
+  first.receive('one')
+  await first.runtime.pass(1000)
+  first.receive('two')
+  await first.runtime.pass(100)
+  const files = () => ['news', 'told'].map(place => readdirSync(first.dir.file(place)).length)
+  const before = files()
+  expect(before.reduce((sum, count) => sum + count)).toBe(2)
+  running.delete(1000)
+  running.add(1001)
+  const other = startSession({ home: first.home, key: '78', runtime: new FakeRuntime(1001, running) })
+  other.keeper.start()
+  await other.runtime.pass(3000)
+  expect(files()).toEqual(before)
+  // Ten minutes later it counts as left behind.
+  const last = startSession({ home: first.home, key: '79', runtime: new FakeRuntime(1001, running) })
+  await last.runtime.pass(700_000)
+  last.keeper.start()
+  await last.runtime.pass(3000)
+  expect(existsSync(first.dir.path)).toBe(false)
 })
 
 test('a server that was closed leaves what no hook has announced to the next server of the session', async () => {

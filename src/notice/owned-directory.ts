@@ -12,6 +12,9 @@ const touchMs = 5000
 /** Age at which a directory that hooks made and no server claimed is removed, in ms. */
 const unclaimedMs = 24 * 3600_000
 
+/** Time after the last sign of a server after which its directory is removed, in ms: Claude Code may start another one for the session. */
+const endedMs = 600_000
+
 /** Contents of a directory that belong to one Claude Code process and must not pass to the next one with the same key. */
 const ofOneInstance = ['news', 'told', 'asked', 'gathering', 'only-woken.json', 'prompt.json', 'status.json']
 
@@ -50,7 +53,7 @@ export class OwnedDirectory {
     const { dir, runtime } = this.#options
     if (this.#isOwned && isOwn(dir.read<SessionFile>('session.json'), runtime)) {
       const now = runtime.now()
-      if (now - dir.touchedAt('session.json') > touchMs) dir.touch('session.json', now)
+      if (Math.abs(now - dir.touchedAt('session.json')) > touchMs) dir.touch('session.json', now)
       return undefined
     }
     const wasOwned = this.#isOwned
@@ -108,11 +111,14 @@ export class OwnedDirectory {
     }
   }
 
-  /** Reports whether no process owns a directory any more. Hooks may run before the server starts, so a recent one is kept. */
+  /** Reports whether no process owns a directory any more. A recent one is kept: its server may be about to start, or to be restarted. */
   #isAbandoned(dir: SessionDir): boolean {
     const { runtime } = this.#options
     const file = dir.read<SessionFile>('session.json')
-    if (file) return !isOwned(dir, file, runtime)
+    if (file) {
+      const isRecent = [file.startedAt, dir.touchedAt('session.json')].some(at => Math.abs(runtime.now() - at) < endedMs)
+      return !isRecent && !isOwned(dir, file, runtime)
+    }
     const state = dir.read<{ at: number }>('state.json')
     return state !== undefined && runtime.now() - state.at > unclaimedMs
   }
