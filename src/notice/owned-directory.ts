@@ -116,7 +116,9 @@ export class OwnedDirectory {
     const { runtime } = this.#options
     const file = dir.read<SessionFile>('session.json')
     if (file) {
-      const isRecent = [file.startedAt, dir.touchedAt('session.json')].some(at => Math.abs(runtime.now() - at) < endedMs)
+      const isRecent = [file.startedAt, dir.touchedAt('session.json')].some(
+        at => Math.abs(runtime.now() - at) < endedMs,
+      )
       return !isRecent && !isOwned(dir, file, runtime)
     }
     const state = dir.read<{ at: number }>('state.json')
