@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds dist/ (build.ts), or says in one sentence what this checkout lacks for that. `npm run` starts it.
+# Builds dist/ (build.ts), or states in one sentence what this checkout lacks for that. Run by `npm run`.
 set -eu
 cd "$(dirname "$0")"
 

@@ -1,6 +1,5 @@
-// Builds what runs from dist/: the machine's side, one file for any Node from 20 on, and beside it, for a host of a hub,
-// the hub, the demo and the installer of the service, each loaded only when asked for; the web console as files, and the manual
-// page.
+// Builds dist/: the machine's side, one file for Node 20 or newer; for the host of a hub, the hub, the demo and the installer of the
+// service, each loaded on demand; the web console as files, and the manual page.
 import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
@@ -16,7 +15,7 @@ const apart = {
   'service/service.ts': 'service.mjs',
 } as const
 
-/** Leaves an import of another bundle as an import of its file, so that one that is not there is found out when asked for. */
+/** Leaves an import of another bundle as an import of its file, so that a missing one fails only when it is loaded. */
 const separateBundles: Plugin = {
   name: 'separate-bundles',
   setup(context) {
@@ -28,8 +27,8 @@ const separateBundles: Plugin = {
 }
 
 /**
- * Takes Node's own modules by `require`. An `import` looks at every export, also at those that load what lies behind them only
- * when looked at: on Node 24 `import 'node:http'` costs 13 MB and 40 ms for a WebSocket that nobody asked for.
+ * Loads Node's own modules by `require`. An `import` reads every export, including those that are loaded lazily when read: on Node 24
+ * `import 'node:http'` costs 13 MB and 40 ms for a WebSocket that is never used.
  */
 const requireBuiltins: Plugin = {
   name: 'require-builtins',
@@ -55,7 +54,7 @@ const common = {
   logLevel: 'warning',
   plugins: [separateBundles, requireBuiltins] as Plugin[],
   alias: { '@modelcontextprotocol/server/_shims': resolve(import.meta.dirname, 'src/mcp/sdk-shims.ts') },
-  // CommonJS packages inside an ES module ask for `require`.
+  // CommonJS packages inside an ES module call `require`.
   banner: {
     js: `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);`,
   },
@@ -71,8 +70,8 @@ const [consoleModules, ...bundles] = await Promise.all([
     target: 'node20',
     banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
   }),
-  // What the hub loads only when it is asked for (`POST /mcp`, Telegram) comes apart by itself, and shares the rest with it, as does
-  // its reading thread.
+  // Splitting puts the parts that the hub loads on demand (`POST /mcp`, Telegram), and code shared with its reading thread, into files
+  // of their own.
   build({
     ...common,
     entryPoints: { hub: 'src/hub/serve.ts', 'hub-reader': 'src/hub/reading/thread.ts' },
@@ -81,7 +80,7 @@ const [consoleModules, ...bundles] = await Promise.all([
     splitting: true,
     chunkNames: 'hub-[name]-[hash]',
     target: 'node24',
-    // Names stay, for stack traces; a smaller source is 4 MB less in memory.
+    // Names are kept for stack traces; the smaller source saves 4 MB of memory.
     minifyIdentifiers: false,
   }),
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),

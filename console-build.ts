@@ -22,7 +22,7 @@ const cache = resolve(here, 'node_modules/.cache/claude-net-console')
 /** File of a built console in the cache that lists its modules. */
 const modulesFile = 'modules.json'
 
-/** All that the built console depends on. */
+/** The files that the built console depends on. */
 const inputs = [
   'src/console/**/*',
   'src/text/*.ts',
@@ -33,7 +33,7 @@ const inputs = [
 ]
 
 /**
- * Fills `outdir` with the console. What was built from the same sources before is copied: `npm test` and `npm run demo` build each time,
+ * Fills `outdir` with the console. A build from unchanged sources is copied from a cache: `npm test` and `npm run demo` build each time,
  * and Vite takes a second. Returns the paths of the modules in it.
  */
 export async function buildConsole(outdir: string): Promise<string[]> {

@@ -19,7 +19,7 @@ fail() {
   exit 1
 }
 
-# In a checkout: what is built belongs to whoever owns the checkout, not to root.
+# In a checkout: built files belong to the owner of the checkout, not to root.
 asOwner() {
   owner=$(stat -c %U .)
   if [ "$(id -u)" = 0 ] && [ "$owner" != root ] && [ "$owner" != UNKNOWN ]; then
@@ -41,7 +41,7 @@ esac
 if [ -e build.ts ]; then
   command -v npm >/dev/null 2>&1 ||
     fail 'npm is needed to build a checkout; it was not found. If it is yours alone: sudo env PATH="$PATH" ./install.sh'
-  # What npm installed, and when, it notes in node_modules/.package-lock.json.
+  # npm records in node_modules/.package-lock.json what it installed, and when.
   [ node_modules/.package-lock.json -nt package-lock.json ] || asOwner npm ci --no-fund --no-audit --include=dev
   asOwner npm run --silent build
 fi

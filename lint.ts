@@ -1,5 +1,5 @@
-// Runs Biome (lint, format, import order) from the platform package: the wrapper package `@biomejs/biome` wants the
-// packages of every platform in the lock file, and one that is missing there makes `npm ci` fail.
+// Runs Biome (lint, format, import order) from the platform package: the wrapper package `@biomejs/biome` needs the
+// packages of all platforms in the lock file, and `npm ci` fails if one is missing there.
 import { spawnSync } from 'node:child_process'
 
 const binary = `node_modules/@biomejs/cli-${process.platform}-${process.arch}/biome`

@@ -1,4 +1,4 @@
-// How Vite builds the web console (src/console) into dist/console. console-build.ts runs it.
+// Configuration of Vite, which builds the web console (src/console) into dist/console. console-build.ts runs it.
 import { resolve } from 'node:path'
 import { defineConfig, type Plugin } from 'vite'
 
@@ -17,7 +17,7 @@ const routeTable: Plugin = {
   },
 }
 
-/** Without the word the browser sends no Origin for what is its own. */
+/** Removes the `crossorigin` attribute, with which the browser would send an Origin header for the page's own files. */
 const withoutCrossorigin: Plugin = {
   name: 'without-crossorigin',
   transformIndexHtml: { order: 'post', handler: html => html.replaceAll(' crossorigin', '') },
@@ -25,7 +25,7 @@ const withoutCrossorigin: Plugin = {
 
 export default defineConfig({
   root: resolve(import.meta.dirname, 'src/console'),
-  // The page is `/`, all else lies under `/console/`.
+  // The page is `/`; all other files are under `/console/`.
   base: '/console/',
   publicDir: 'public',
   plugins: [routeTable, withoutCrossorigin],
@@ -42,7 +42,7 @@ export default defineConfig({
     rolldownOptions: {
       checks: { pluginTimings: false },
       input: ['index.html', 'worker.ts'].map(name => resolve(import.meta.dirname, 'src/console', name)),
-      // The service worker keeps its name: the browser asks for it again to see whether it has changed.
+      // The service worker keeps its name: the browser requests it again to check for changes.
       output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : '[name]-[hash].js') },
     },
   },

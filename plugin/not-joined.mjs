@@ -1,5 +1,5 @@
-// Stands in for the client on a machine that has not joined a hub: an MCP server whose tools say how to join. It needs nothing
-// but Node, of any version that Claude Code meets.
+// Replaces the client on a machine that has not joined a hub: an MCP server whose tools explain how to join. It needs only Node, of any
+// version that Claude Code runs with.
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ const tools = [
   inputSchema: { type: 'object' },
 }))
 
-/** By method: the result of a request. The protocol is the 2025 one; a client that probes for a newer one falls back to it. */
+/** Functions that return the result of a request, by method. The protocol is the 2025 one; a client that probes for a newer one falls back to it. */
 const answers = {
   initialize: ({ protocolVersion }) => ({
     protocolVersion,
@@ -41,7 +41,7 @@ const answers = {
 
 createInterface({ input: process.stdin }).on('line', line => {
   const { id, method, params } = parse(line)
-  if (id === undefined || method === undefined) return // A notification, or an answer to nothing that was asked.
+  if (id === undefined || method === undefined) return // A notification or a response.
   const answer = Object.hasOwn(answers, method)
     ? { result: answers[method](params || {}) }
     : { error: { code: -32601, message: `There is no ${method} here.` } }

@@ -168,12 +168,3 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   mkdirSync(dir, { recursive: true })
   await page.screenshot({ path: join(dir, `${name}.png`) })
 }
-
-/** Starts counting the tasks of the page longer than 50 ms; the returned function returns their durations, in ms. */
-export async function watchLongTasks(page: Page): Promise<() => Promise<number[]>> {
-  await page.evaluate(`{
-    const tasks = (globalThis.longTasks = [])
-    new PerformanceObserver(list => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })
-  }`)
-  return () => page.evaluate('longTasks')
-}

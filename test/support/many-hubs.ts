@@ -1,4 +1,3 @@
-import { onTestFinished } from 'vitest'
 import type { HubClient } from '../../src/client/hub-client.ts'
 import type { EtcdCluster, EtcdHistory } from './etcd.ts'
 import { type StartHubOptions, startHub, type TestHub, type TestMember } from './hub.ts'
@@ -29,12 +28,4 @@ export class ManyHubs {
   clientsOf({ token }: TestMember): HubClient[] {
     return this.hubs.map(hub => hub.client(token))
   }
-}
-
-/** A cluster of etcd for the running test. */
-export async function startCluster(size = 3): Promise<EtcdCluster> {
-  const { EtcdCluster } = await import('./etcd.ts')
-  const cluster = await EtcdCluster.start(size)
-  onTestFinished(() => cluster[Symbol.asyncDispose]())
-  return cluster
 }
