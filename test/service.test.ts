@@ -25,6 +25,7 @@ function newerPackage(dir: string): void {
     'console-build.ts',
     'third-party.ts',
     'vite.config.ts',
+    'tsconfig.json',
     'package.json',
     'package-lock.json',
   ])
