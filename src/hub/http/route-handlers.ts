@@ -66,16 +66,21 @@ export interface RouteParts {
   hub: Hub
   /** The hubs of its history. */
   hubs: Hubs
+  /** Allowed networks, limits and timeouts. */
   door: DoorSettings
   /** Path of the bundled client that new machines download. */
   clientFile: string
   /** Directory of the store. */
   dataDir: string
+  /** Counts and audits the responses. */
   watch: Watch
   backups: Backups
+  /** Snapshots from which other hubs of its history start; undefined for a standalone hub. */
   snapshots?: Snapshots
   tails?: Tails
+  /** The bridge to Telegram, where hub.json has one. */
   telegram?: TelegramAdmin
+  /** The webhooks that post events. */
   outgoing: () => Promise<OutgoingAdmin>
   probe: WriteProbe
   limits: Limits

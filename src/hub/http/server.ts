@@ -11,15 +11,7 @@ import type { Route } from '../../protocol/routes/route.ts'
 import { BrowserIdentities } from '../auth/browser.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { ConsoleSettings, DoorSettings } from '../config/door.ts'
-import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
-import type { Backups } from '../keeping/backups.ts'
-import type { Snapshots } from '../keeping/snapshots.ts'
-import type { Tails } from '../keeping/tails.ts'
-import type { OutgoingAdmin } from '../outgoing-admin.ts'
-import type { Watch } from '../seeing/watch.ts'
-import type { Hubs } from '../sharing/hubs.ts'
-import type { TelegramAdmin } from '../telegram-admin.ts'
 import { addRoute } from './add-route.ts'
 import { answerErrors, answerMalformedPath } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
@@ -34,7 +26,7 @@ import { setLevelHeaders } from './min-seq.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { OpenBodies } from './open-bodies.ts'
 import { PlainRequests, plainRefused } from './plain-requests.ts'
-import { routeHandlers } from './route-handlers.ts'
+import { type RouteParts, routeHandlers } from './route-handlers.ts'
 import { SharedTokenHosts } from './shared-token-hosts.ts'
 import { Sight } from './sight.ts'
 import type { Meter } from './sse.ts'
@@ -56,34 +48,29 @@ declare module 'fastify' {
 /** Time in which clients may finish their requests once the server closes, in ms. Then their connections are closed. */
 const closeGraceMs = 2000
 
+/** The parts that the server gets from its caller for its handlers. */
+type Shared =
+  | 'hub'
+  | 'hubs'
+  | 'door'
+  | 'clientFile'
+  | 'dataDir'
+  | 'watch'
+  | 'backups'
+  | 'snapshots'
+  | 'tails'
+  | 'telegram'
+  | 'outgoing'
+
 /** Parts of the HTTP door. */
-export interface ServerOptions {
-  hub: Hub
-  /** The hubs of its history. */
-  hubs: Hubs
+export interface ServerOptions extends Pick<RouteParts, Shared> {
   log: FastifyBaseLogger
   /** Host names, beside IP literals and localhost, that requests may name. */
   hosts: readonly string[]
-  /** Allowed networks, limits and timeouts. */
-  door: DoorSettings
-  /** Path of the bundled client that new machines download. */
-  clientFile: string
   /** Key and certificate of the hub; without them it speaks no TLS. */
   identity?: HubIdentity
   /** Called when the identity is replaced. */
   onProve?: (identity: HubIdentity) => void
-  /** Directory of the store. */
-  dataDir: string
-  /** Counts and audits the responses. */
-  watch: Watch
-  backups: Backups
-  /** Snapshots from which other hubs of its history start; undefined for a standalone hub. */
-  snapshots?: Snapshots
-  tails?: Tails
-  /** The bridge to Telegram, where hub.json has one. */
-  telegram?: TelegramAdmin
-  /** The webhooks that post events. */
-  outgoing: () => Promise<OutgoingAdmin>
 }
 
 /** The HTTP door: a server that does not listen yet, and the functions that reconfigure and stop it. */
