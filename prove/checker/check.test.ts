@@ -352,6 +352,18 @@ test('receipts and streams of a correct hub pass', () => {
   expect(check(story.lines, [story.ada, story.bob])).toEqual([])
 })
 
+test('a hub that has not reached a message has no receipts of it; one that has must not leave them out', () => {
+  const kindsAt = (at: number, mayLag: boolean) => {
+    const story = honest()
+    story.end(story.begin({ kind: 'receipts', of: 'carl', id: 'c', atLeast: 3 }), { receipts: [], at })
+    return story.kinds({ mayLag })
+  }
+  // The seq of c is 7.
+  expect(kindsAt(6, true)).toEqual([])
+  expect(kindsAt(7, true)).toEqual(['receipt'])
+  expect(kindsAt(6, false)).toEqual(['receipt'])
+})
+
 test('sessions that were notified of what they read pass, once each or after the turn of another', () => {
   const story = honest()
   story.send('d', 8, ['ada'], 'carl', 'red')

@@ -17,11 +17,16 @@ interface Asking {
   certain: Map<string, 'fetched' | 'acked'>
 }
 
-/** A receipt must report only what was done, and everything acknowledged before it was requested; with `mayLag`, up to the required seq. */
+/**
+ * A receipt must report only what was done, and everything acknowledged before it was requested; with `mayLag`, up to the required seq. A hub
+ * that has not reached a message yet has no receipts of it.
+ */
 export class ReceiptRules implements Rules {
   readonly violations: Violation[] = []
   readonly #mayLag: boolean
   readonly #sent = new Map<string, Acts['send']>()
+  /** Seq of each acknowledged send, by its id. */
+  readonly #seqs = new Map<string, number>()
   readonly #known = new Map<string, Known>()
   readonly #asking = new Map<number, Asking>()
 
@@ -56,7 +61,8 @@ export class ReceiptRules implements Rules {
   }
 
   #answered(op: number, act: Act, result: Results[keyof Results]): void {
-    if (act.kind === 'ack') {
+    if (act.kind === 'send') this.#seqs.set(act.id, (result as Results['send']).seq)
+    else if (act.kind === 'ack') {
       const { acked, at = 0 } = result as Results['ack']
       for (const id of acked) this.#at(id, act.inbox).ackAnswered ??= at
     } else if (act.kind === 'fetched') {
@@ -65,7 +71,8 @@ export class ReceiptRules implements Rules {
     } else if (act.kind === 'receipts') this.#receipts(this.#asking.get(op)!, result as Results['receipts'])
   }
 
-  #receipts({ act: { id }, certain }: Asking, { receipts }: Results['receipts']): void {
+  #receipts({ act: { id }, certain }: Asking, { receipts, at }: Results['receipts']): void {
+    if (receipts.length === 0 && this.#isAhead(id, at)) return
     const sent = this.#sent.get(id)
     const where = `the receipts of ${id}`
     for (const receipt of receipts) {
@@ -79,6 +86,12 @@ export class ReceiptRules implements Rules {
     for (const recipient of sent?.to ?? [])
       if (receipts.every(receipt => receipt.recipient !== recipient))
         this.#report(`${where} leave out ${recipient}, to whom it was sent`)
+  }
+
+  /** Reports whether a message is ahead of a hub that has reached `at`, or may be. */
+  #isAhead(id: string, at: number | undefined): boolean {
+    if (!this.#mayLag || at === undefined) return false
+    return at < (this.#seqs.get(id) ?? Number.POSITIVE_INFINITY)
   }
 
   /** Checks that the reported action was done, or had begun. */
