@@ -376,6 +376,18 @@ test('sessions that were notified of what they read pass, once each or after the
   expect(check(story.lines, [story.ada, story.bob])).toEqual([])
 })
 
+test('a message that another session has read and left is announced again', () => {
+  const story = honest()
+  const [one, two] = [story.session('one'), story.session('two')]
+  one.notify(['b', 'c'])
+  two.notify(['b'], 'read')
+  two.end()
+  one.notify(['b'], 'hook', 60_000)
+  expect(check(story.lines, [story.ada, story.bob])).toEqual([])
+  one.notify(['b'], 'hook', 61_000)
+  expect(story.kinds()).toEqual(['told twice'])
+})
+
 test('an answer acks the message that it answers, and a message with an expiry may leave the inbox unread', () => {
   const story = honest()
   const answer = { kind: 'send', id: 'd', from: 'ada', to: ['carl'], body: 'yes', replyTo: 'b' } as const

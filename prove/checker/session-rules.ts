@@ -20,8 +20,9 @@ interface Session {
 }
 
 /**
- * A hook announces a message to a session once, and one session of a machine is notified at a time; in the end a session that still runs
- * was notified of each unread message, unless one has read it. A session with a project is notified of no message for another.
+ * A hook announces a message to a session once, unless another session has read it since, and one session of a machine is notified at a
+ * time; in the end a session that still runs was notified of each unread message, unless one has read it. A session with a project is
+ * notified of no message for another.
  */
 export class SessionRules implements Rules {
   readonly violations: Violation[] = []
@@ -58,7 +59,11 @@ export class SessionRules implements Rules {
     if (!this.#reads(session, id)) this.#report('phantom', `${name} is notified of ${id}, which is for another project`)
     if (by === 'hook' && byHook.has(id)) this.#report('told twice', `hooks announce ${id} to ${name} again`)
     if (by === 'hook') byHook.add(id)
-    if (by === 'read') session.read.add(id)
+    if (by === 'read') {
+      session.read.add(id)
+      // The message is that session's now, and comes back unannounced when it ends.
+      for (const other of this.#of(inbox)) if (other !== session) other.byHook.delete(id)
+    }
     const before = notified.get(id)
     notified.set(id, before ?? (by === 'read' ? undefined : at))
     if (by === 'read' || before !== undefined || session.isReleased) return

@@ -54,6 +54,8 @@ export class Machine {
   readonly #kept: (Kept | undefined)[] = [undefined]
   readonly disk: HomeDisk
   #outbox: Outbox | undefined
+  /** Whether further sends may reach the outbox. */
+  #isSending = false
   /** Operations of undecided sends through the outbox, by message id. */
   readonly #open = new Map<string, number>()
   readonly #sent: string[] = []
@@ -201,9 +203,10 @@ export class Machine {
   /** Sends through the program's own outbox, which keeps unanswered sends, also across crashes. */
   async #sendsByOutbox(): Promise<void> {
     const { world, random, history } = this.#options
-    while (!this.#isStopping) {
+    this.#isSending = true
+    for (;;) {
       await world.sleep(between(random, 10, 400), 'think')
-      if (this.#isStopping) return
+      if (this.#isStopping) break
       const { act, request } = drawSend(this.name, this.#shown, this.#options)
       const op = history.begin({ ...act, lane: `${this.name}'s outbox` })
       this.#open.set(act.id, op)
@@ -216,12 +219,13 @@ export class Machine {
       }
       if (random() < 0.3) this.#moveOn()
     }
+    this.#isSending = false
   }
 
-  /** Drains the outbox repeatedly; after `stop`, until it is empty. */
+  /** Drains the outbox repeatedly; after `stop`, until it is empty and stays so. */
   async #drains(): Promise<void> {
     const { world, random } = this.#options
-    while (!this.#isStopping || this.#outbox!.waiting().length > 0) {
+    while (this.#isSending || this.#outbox!.waiting().length > 0) {
       await world.sleep(between(random, 100, 800), 'drain')
       const { decided, waiting } = await this.#outbox!.drain()
       for (const [id, { outcome }] of decided) this.#decided(id, outcome)

@@ -242,15 +242,16 @@ class Simulation {
     for (const machine of this.#machines) machine.stop()
     for (const machine of this.#machines) await machine.finished()
     await this.#level()
-    while (this.#machines.some(machine => this.#untold(machine).length > 0)) await this.#world.sleep(200, 'untold')
-    // What remains without a notice is left to the checker.
+    // What remains without a notice after this time is left to the checker.
     const end = this.#world.now + noticeMs
-    while (
-      this.#world.now < end &&
-      this.#machines.some(machine => machine.unnotified(this.#unread(machine)).length > 0)
-    )
-      await this.#world.sleep(200, 'unnotified')
-    await this.#world.sleep(quietMs, 'quiet')
+    const isUntold = () => this.#machines.some(machine => this.#untold(machine).length > 0)
+    const isUnnotified = () => this.#machines.some(machine => machine.unnotified(this.#unread(machine)).length > 0)
+    // A send of a client that was killed may still be on its way in a hub, and arrive in the quiet time.
+    do {
+      while (isUntold()) await this.#world.sleep(200, 'untold')
+      while (this.#world.now < end && isUnnotified()) await this.#world.sleep(200, 'unnotified')
+      await this.#world.sleep(quietMs, 'quiet')
+    } while (this.#world.now < end && (isUntold() || isUnnotified()))
     for (const machine of this.#machines) machine.close()
     await this.#level()
     if (this.#faults.struck.some(({ name }) => name === 'clock step')) await this.#silence()
