@@ -117,7 +117,7 @@ test('a process that took the port of a hub gets nothing by plain HTTP or with i
       squatter.closeAllConnections()
       squatter.close()
     })
-    recorder.leadTo(new URL(`http://127.0.0.1:${(squatter.address() as AddressInfo).port}`))
+    recorder.forwardTo(new URL(`http://127.0.0.1:${(squatter.address() as AddressInfo).port}`))
     const refused = await machine.run(['send', 'chas', 'for the hub alone'])
     expect(refused).toMatchObject({ code: 75, stdout: expect.stringContaining('is not the hub of this machine') })
     expect(await machine.run(['update'])).toMatchObject({ code: 75 })
@@ -128,7 +128,7 @@ test('a process that took the port of a hub gets nothing by plain HTTP or with i
     'for the hub alone',
   ])
 
-  recorder.leadTo(hub.url)
+  recorder.forwardTo(hub.url)
   const looked = await machine.run(['doctor'])
   expect(looked.stdout).toMatch(
     /^note +look +something else answered in the hub's place at \S+, \d times, last just now/m,

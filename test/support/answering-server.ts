@@ -4,15 +4,16 @@ import { Worker } from 'node:worker_threads'
 import { onTestFinished } from 'vitest'
 
 /**
- * A small server of HTTP, and of HTTP over TLS as a hub offers it, that answers as its path says, on a thread of its own: it goes on while the client's thread is busy.
+ * A small server of HTTP, and of HTTP over TLS as a hub offers it, whose response depends on the path. It runs on a thread of its own, so
+ * it responds while the client's thread is busy.
  *
- *   /echo?afterMs=N    what came, as JSON: method, url, headers, body
+ *   /echo?afterMs=N    the request as JSON: method, url, headers, body
  *   /bytes?count=N     N bytes
  *   /lines             a line each 10 ms, without end
- *   /never             nothing, on a connection that stays open
- *   /reset             nothing, and the connection is reset
- *   /healthz           half of an answer, then the connection is reset
- *   /counts            as JSON, how many connections are open, and how many requests have come to each path
+ *   /never             no response; the connection stays open
+ *   /reset             no response; the connection is reset
+ *   /healthz           half of a response, then the connection is reset
+ *   /counts            as JSON, the number of open connections, and of requests received for each path
  */
 export class AnsweringServer {
   readonly url: URL
@@ -23,7 +24,10 @@ export class AnsweringServer {
     this.url = new URL(`http://127.0.0.1:${port}`)
   }
 
-  /** Closes every connection, as a hub does with idle ones. Returns when that is done, before this thread can process the closing. */
+  /**
+   * Closes every connection, as a hub does with idle ones. Returns once they are closed, before this thread can process their 'close'
+   * events.
+   */
   closeConnections(): void {
     const done = new Int32Array(new SharedArrayBuffer(4))
     this.#worker.postMessage(done)

@@ -1,4 +1,4 @@
-// The thread of an AnsweringServer, which lists its responses.
+// The thread of an AnsweringServer; its doc comment lists the responses.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'

@@ -12,10 +12,10 @@ import { until } from './until.ts'
 const tools = ['unshare', 'nsenter', 'ip', 'systemctl', 'systemd-notify']
 
 /**
- * Makes the root of the new system, an overlay in memory over this one's, gives it devices, a network of its own, an empty /tmp (systemd
- * empties it at boot, and the files of this one's can be a million) and nothing of an earlier hub, and becomes systemd. Its mounts are
- * shared, as a container's are: otherwise only systemd would see the credentials of a service, which it mounts in another namespace.
- * $1 is an empty directory, $2 is mounted as /mnt/shared.
+ * Makes the root of the new system, an overlay in memory over this system's root, and becomes systemd there. The new system gets devices, a
+ * network of its own, nothing of an earlier hub, and an empty /tmp, since systemd empties it at boot and this system's may contain a
+ * million files. Its mounts are shared, like a container's: otherwise only systemd would see the credentials of a service, which it mounts
+ * in another namespace. $1 is an empty directory, $2 is mounted as /mnt/shared.
  */
 const bootScript = `set -e
 mount -t tmpfs -o mode=755 tmpfs "$1"
@@ -43,9 +43,9 @@ mount --make-rshared /
 exec env -i container=lxc PATH="$PATH" /lib/systemd/systemd --system --unit=basic.target
 `
 
-/** A temporary system with a real systemd of its own, in namespaces over a copy of this one. */
+/** A temporary system with its own systemd, in namespaces over a copy of this system. */
 export class BootedSystem {
-  /** A directory of this system that is `/mnt/shared` there. */
+  /** Directory of this system that is mounted there as `/mnt/shared`. */
   readonly shared: string
   readonly #pid: number
 
@@ -54,19 +54,19 @@ export class BootedSystem {
     this.shared = shared
   }
 
-  /** Starts a shell line there as root, with Node and a substitute for sudo on the PATH. */
+  /** Starts a shell command line there as root, with Node and a substitute for sudo on the PATH. */
   start(line: string, env: Record<string, string> = {}): ChildProcessWithoutNullStreams {
     const path = `/mnt/shared/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
     const args = ['-t', String(this.#pid), '-a', '-r', '-w', '/bin/sh', '-c', line]
     return spawn(findTool('nsenter')!, args, { env: { PATH: path, HOME: '/root', LANG: 'C.UTF-8', ...env } })
   }
 
-  /** Runs a shell line there as `start` does, to its end. */
+  /** Runs a shell command line there, as `start` does, and waits for its end. */
   async sh(line: string, env: Record<string, string> = {}): Promise<Ran> {
     return ranOf(this.start(line, env))
   }
 
-  /** Like `sh`, for lines that must succeed: returns their stdout. */
+  /** Like `sh`, for command lines that must succeed: returns their stdout. */
   async out(line: string): Promise<string> {
     const { code, stdout, stderr } = await this.sh(line)
     if (code !== 0) throw new Error(`${line}\nended with ${code}:\n${stdout}${stderr}`)
@@ -107,7 +107,7 @@ export function preparePackage(dir: string): void {
   cpSync('install.sh', join(dir, 'install.sh'))
 }
 
-/** Links if both are on one file system, since a copy takes a hundred megabytes. */
+/** Creates hard links if both paths are on one file system, since a copy takes a hundred megabytes. */
 function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to)

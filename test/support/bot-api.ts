@@ -23,10 +23,10 @@ export interface Seen {
 /**
  * Outcome of one call.
  *
- *   lose      it is done, and its answer is never heard: the connection is cut
- *   swallow   it is done, and its answer never comes; the connection stays open
- *   hole      nothing is done and nothing answered; the connection stays open
- *   cut       nothing is done, the connection is cut
+ *   lose      it is executed, and the connection is cut instead of a response
+ *   swallow   it is executed, and no response follows; the connection stays open
+ *   hole      it is neither executed nor responded to; the connection stays open
+ *   cut       it is not executed, and the connection is cut
  *   answer    it is refused with this error
  */
 export type Fault =
@@ -61,8 +61,8 @@ export interface User {
 const knownReactions = ['👀', '👍', '🤔', '😱', '🔥', '👎']
 
 /**
- * A strict imitation of the Bot API (core.telegram.org/bots/api): one bot, its chats, long polling with confirmation by offset,
- * limits on lengths and bytes, HTML parsing as Telegram does it, its errors as it words them, and faults on demand.
+ * A strict imitation of the Bot API (core.telegram.org/bots/api): one bot, its chats, long polling with confirmation by offset, limits on
+ * lengths and bytes, HTML parsing, Telegram's own error texts, and faults on demand.
  */
 export class FakeTelegram {
   readonly token = '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw'
@@ -76,7 +76,7 @@ export class FakeTelegram {
   readonly sent: Seen[] = []
   readonly reactions: { chat: number; message: number; emoji: string }[] = []
   readonly pressAnswers: { id: string; text: string }[] = []
-  /** The name of every method called, in order. */
+  /** The method of every call, in order. */
   readonly calls: string[] = []
   /** Payloads of getUpdates. */
   readonly polls: { offset?: number; at: number }[] = []
@@ -88,7 +88,7 @@ export class FakeTelegram {
   webhook = ''
   memberStatus = 'member'
   reactionsAreOff = false
-  /** Whether every call is refused, like that of a revoked token. */
+  /** Whether every call is refused, as with a revoked token. */
   isRevoked = false
   validToken: string
   readonly #updates: Record<string, unknown>[] = []
@@ -139,7 +139,7 @@ export class FakeTelegram {
     this.#plans.length = 0
   }
 
-  /** Adds an update as Telegram would send it, with the next number, which is returned. */
+  /** Adds an update with the next number, as Telegram would send it. Returns the number. */
   update(content: Record<string, unknown>, id = this.#nextUpdate++): number {
     this.#updates.push({ update_id: id, ...content })
     this.#nextUpdate = Math.max(this.#nextUpdate, id + 1)
@@ -147,7 +147,7 @@ export class FakeTelegram {
     return id
   }
 
-  /** Numbers the following updates from here. */
+  /** Sets the number of the next update; later ones follow it. */
   numberFrom(id: number): void {
     this.#nextUpdate = id
   }

@@ -9,24 +9,24 @@ import type { Command } from '../../src/hub/state/commands.ts'
 import { MemoryLog } from './memory-log.ts'
 import { tempDir } from './temp.ts'
 
-/** The wall clock and the steady one, for tests that set them. */
+/** The wall clock and the monotonic one, for tests that set them. */
 interface OpenOptions {
   dataDir?: string
   now?: () => number
   monotonic?: () => number
 }
 
-/** Longest duration of a turn of a hub, in ms, also on a busy machine. A claim that is delayed for longer stays pending. */
+/** Longest turn of a hub that is awaited, in ms, also on a busy machine. A claim that is delayed for longer stays pending. */
 const longestTurnMs = 500
 
-/** Interval of checks that never occur: tests check claims themselves. */
+/** Interval of the checks by the hubs themselves, which therefore never run: the tests check claims. */
 const never = 2 ** 31 - 1
 
 /** Hubs in this process over one log in memory, and the clock by which they judge claims, in ms. */
 export class ClaimingHubs {
   readonly log = new MemoryLog()
   now = 0
-  /** Claims in progress: a hub may let another go first before it writes one. */
+  /** Claims in progress: a hub may yield to another one before it writes its claim. */
   readonly #asked = new Set<Promise<unknown>>()
 
   async open(name: string, { dataDir = tempDir('claims'), ...clocks }: OpenOptions = {}): Promise<ClaimingHub> {
@@ -72,7 +72,7 @@ export class ClaimingHubs {
     return this.log.records.flatMap(bytes => readPack(bytes).commands).filter(command => command.type === type)
   }
 
-  /** Lets `ms` pass, with a check by `awake` at each second of it, and everything that the checks request. */
+  /** Lets `ms` pass; once per second of it, the hubs in `awake` check their claims and apply the results. */
   async pass(ms: number, awake: ClaimingHub[]): Promise<void> {
     for (const end = this.now + ms; this.now < end; ) {
       this.now = Math.min(end, this.now + 1000)
@@ -85,7 +85,7 @@ export class ClaimingHubs {
     await this.settled(awake)
   }
 
-  /** Resolves once all requests are in the log and applied by all hubs. */
+  /** Resolves once all requests are in the log and applied by all hubs in `awake`. */
   async settled(awake: ClaimingHub[]): Promise<void> {
     await Promise.race([Promise.allSettled([...this.#asked]), delay(longestTurnMs)])
     for (let quiet = 0, end = this.log.end; quiet < 5; quiet = end === this.log.end ? quiet + 1 : 0) {
@@ -105,14 +105,14 @@ export interface ClaimingHub {
   /** Called with each batch that this hub has applied. */
   listeners: Set<(commit: Commit) => void>
   close(): Promise<void>
-  /** Ends the hub without notifying the others, like a crash. */
+  /** Closes the hub without notifying the others, like a crash. */
   die(): Promise<void>
 }
 
-/** Returns the names of the hubs that act. */
+/** Returns the names of the hubs that hold the duty. */
 export const holders = (hubs: ClaimingHub[]) => hubs.filter(({ claim }) => claim.isMine).map(({ name }) => name)
 
-/** Starts three hubs, of which h0 has the duty. */
+/** Starts three hubs; h0 holds the duty. */
 export async function threeHubs() {
   const hubs = new ClaimingHubs()
   const all = [await hubs.open('h0'), await hubs.open('h1'), await hubs.open('h2')] as const

@@ -27,9 +27,9 @@ export type Step = { text: string } | { tool: string; input?: Record<string, unk
 
 /** A model that follows a script, over Anthropic's Messages API, and records its requests. */
 export class ScriptedModel {
-  /** The messages of every request of the conversation, as one text each. */
+  /** The messages of each request of the conversation, as one string per request. */
   readonly asked: string[] = []
-  /** Its next outputs, in order; after the last one it says 'done'. */
+  /** The next outputs, in order; after the last one, each output is 'done'. */
   readonly steps: (Step | (() => Promise<Step>))[] = []
   url = ''
 
@@ -115,7 +115,7 @@ export class ClaudeUser {
     this.#claude = claude
   }
 
-  /** To be called after join has written the user's files. */
+  /** Must be called after `join` has written the user's files. */
   async prepare(): Promise<void> {
     await this.model.listen()
     const file = join(this.home, '.claude.json')
@@ -135,7 +135,7 @@ export class ClaudeUser {
     )
   }
 
-  /** Runs `claude -p` to its end. */
+  /** Runs `claude -p` and waits for its end. */
   async print(prompt: string): Promise<{ code: number | null; stdout: string }> {
     const child = spawn(this.#claude, ['-p', '--permission-mode', 'default'], { env: this.#env, cwd: this.cwd })
     onTestFinished(() => void child.kill('SIGKILL'))
@@ -171,7 +171,7 @@ export class ClaudeUser {
           'the prompt to be taken',
           async () => {
             child.stdin.write(text)
-            // Typed together they would be taken for pasted text with a line end in it.
+            // Typed together, they would be treated as pasted text that contains a line end.
             await delay(500)
             child.stdin.write('\r')
             return until('a request', () => this.model.asked.length > before, 5000).catch(() => false)

@@ -49,7 +49,7 @@ export class ClaudeSession {
     }
   }
 
-  /** Texts that the session received through the inbox socket, without the envelope that Claude Code shows as one line. */
+  /** Texts received through the inbox socket, without the envelope; Claude Code shows each as one line. */
   get wakes(): string[] {
     return this.lines
       .filter(({ type }) => type === 'user')
@@ -62,7 +62,7 @@ export class ClaudeSession {
       })
   }
 
-  /** Sets Claude Code's record of this session, which has none by default. Its status starts now. */
+  /** Writes Claude Code's record of this session, which has none by default. Its status starts now. */
   says(record: Record<string, unknown>): void {
     const dir = join(this.machine.userHome, '.claude', 'sessions')
     mkdirSync(dir, { recursive: true })
@@ -116,7 +116,7 @@ export class ClaudeSession {
     return until(`a ${event} hook that tells something`, () => this.hook(event, input))
   }
 
-  /** Starts the waiting hook, and resolves when it waits, or has ended. */
+  /** Starts the hook that waits for a wake. Resolves once it waits, or has ended. */
   waiter(): Waiter {
     const [command, ...before] = programCommand()
     const child = spawn(command, [...before, 'hook', '--wait'], {
@@ -146,7 +146,7 @@ function contextIn(output: string, event: string): string {
   return hookSpecificOutput.additionalContext
 }
 
-/** Runs `work`, which must not wait, with `env` over the environment of this process. */
+/** Runs `work`, which must be synchronous, with `env` over the environment of this process. */
 function withEnv<T>(env: Record<string, string>, work: () => T): T {
   const before = Object.keys(env).map(name => [name, process.env[name]] as const)
   Object.assign(process.env, env)

@@ -36,7 +36,7 @@ export function passingClock(context: TestContext): SteppedClock {
     LD_PRELOAD: library!,
     FAKETIME_TIMESTAMP_FILE: file,
     FAKETIME_NO_CACHE: '1',
-    // File times stay those of the disk: a step of the clock does not change them either.
+    // File times must not depend on the clock, so that a step does not change them.
     NO_FAKE_STAT: '1',
   }
   return { env, step }

@@ -6,7 +6,7 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 import { afterAll, beforeAll, expect, onTestFinished, type TestContext } from 'vitest'
 import type { TestHub } from './hub.ts'
 
-/** Debian's Chromium; nothing is downloaded. The headless shell has no windows: a page takes an eighth of the processor time. */
+/** Debian's Chromium; nothing is downloaded. The headless shell has no windows, so a page takes an eighth of the processor time. */
 const chromiumPath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find(existsSync)
 
 /** Sizes of the screen: a phone held upright, and a laptop. */
@@ -38,7 +38,7 @@ export interface ConsolePage {
  */
 export class ConsoleBrowser {
   #browser: Browser | undefined
-  /** Wiped pages of earlier tests. A new one takes Chromium two seconds of processor time. */
+  /** Pages of earlier tests that were reset for reuse. A new page takes Chromium two seconds of processor time. */
   readonly #wiped: (Pick<ConsolePage, 'page' | 'context'> & { origin: string; size: keyof typeof sizes })[] = []
 
   async start(): Promise<void> {
@@ -56,7 +56,7 @@ export class ConsoleBrowser {
     if (!this.#browser) skip('neither chromium-headless-shell nor chromium is installed here')
   }
 
-  /** A page of the hub's console without a session. */
+  /** Opens a page of the hub's console without a session. */
   async openStranger(
     hub: TestHub,
     { at = '', size = 'laptop', theme, allow, context: more }: OpenOptions = {},
@@ -95,7 +95,7 @@ export class ConsoleBrowser {
     })
   }
 
-  /** Opens a page that has logged in with a link of its own, at `at`. */
+  /** Opens a page, logged in with a link of its own, at `at`. */
   async open(hub: TestHub, options: OpenOptions = {}): Promise<ConsolePage> {
     const opened = await this.openStranger(hub, {
       ...options,
@@ -107,7 +107,7 @@ export class ConsoleBrowser {
   }
 }
 
-/** Resets a browser to one page at about:blank, as if new. */
+/** Resets a browser context to one page at about:blank, as if new. */
 async function wipe(page: Page): Promise<void> {
   const context = page.context()
   for (const other of context.pages()) if (other !== page) await other.close()
@@ -149,10 +149,10 @@ export async function goTo(page: Page, hash: string): Promise<void> {
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Every serious or critical violation that axe finds on the page, as `rule: element`. */
+/** Returns every serious or critical violation that axe finds on the page, as `rule: element`. */
 export async function axeFindings(page: Page): Promise<string[]> {
   if (!(await page.evaluate<boolean>('"axe" in globalThis'))) await page.evaluate(axeSource)
-  // Without this axe also describes every element that passes, at most of its cost.
+  // By default, axe also describes every element that passes, which is most of its cost.
   const { violations } = await page.evaluate<AxeResults>('axe.run({ resultTypes: ["violations"] })')
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

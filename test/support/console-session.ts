@@ -4,10 +4,10 @@ import { tabHeader } from '../../src/protocol/console-header.ts'
 import type { TestHub } from './hub.ts'
 import { type RawAnswer, type RawRequest, raw } from './raw.ts'
 
-/** A logged-in browser, as far as HTTP is concerned. */
+/** A logged-in browser, reduced to its HTTP requests. */
 export class ConsoleBrowser {
   readonly #hub: Pick<TestHub, 'url'>
-  /** `NAME=VALUE`, as it is sent back. */
+  /** `NAME=VALUE`, the form in which it is sent back. */
   readonly cookie: string
   readonly tab: string
   readonly session: string

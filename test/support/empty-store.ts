@@ -7,8 +7,8 @@ import { migrate } from '../../src/hub/state/store/migrate.ts'
 let content: Buffer | undefined
 
 /**
- * Puts a store at `path` as the migrations leave it, with no row, unless there is one. It costs a tenth of what the migrations do, which
- * run once per worker here, and in each hub that is started cold.
+ * Creates an empty store with the current schema at `path`, unless a file exists there. It copies the result of one run of the migrations
+ * in this worker, at a tenth of their cost; each hub that is started cold runs them again.
  */
 export function ensureStore(path: string): void {
   if (existsSync(path)) return

@@ -21,7 +21,7 @@ export interface TlsFiles {
   key: string
 }
 
-/** Writes to `dir` a certificate authority of its own, with one certificate for a node on 127.0.0.1, or for a client. */
+/** Creates a certificate authority in `dir`, with one certificate for a node on 127.0.0.1 and one for a client. */
 export async function makeTlsFiles(dir: string): Promise<{ node: TlsFiles; client: TlsFiles }> {
   mkdirSync(dir, { recursive: true })
   const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
@@ -32,7 +32,7 @@ export async function makeTlsFiles(dir: string): Promise<{ node: TlsFiles; clien
     extensions: [new BasicConstraintsExtension(true, undefined, true)],
   })
   const ca = write('ca.pem', authority.toString('pem'))
-  // The gateway of a node is a client of that node, with the node's own certificate.
+  // The gateway of a node connects to that node as a client, with the node's own certificate.
   const { serverAuth, clientAuth } = ExtendedKeyUsage
   return {
     node: { ca, ...(await signed('node', [serverAuth, clientAuth])) },

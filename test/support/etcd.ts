@@ -14,12 +14,12 @@ import { until } from './until.ts'
 /** Directory into which `get-etcd.sh` puts etcd for the tests, unless `ETCD` names another. */
 const program = process.env.ETCD ?? join(import.meta.dirname, '../../node_modules/.cache/claude-net-etcd/usr/bin/etcd')
 
-/** The reason why no cluster can be started here, for tests that need one; undefined if it can. */
+/** Reason why no cluster can be started here, for tests that need one; undefined if one can. */
 export const withoutEtcd = existsSync(program)
   ? undefined
   : 'there is no etcd: sh test/support/get-etcd.sh node_modules/.cache/claude-net-etcd'
 
-/** One process of etcd, which keeps its data when it is killed and started again. */
+/** One process of etcd, which keeps its data when it is killed and restarted. */
 export class EtcdNode {
   readonly endpoint: string
   readonly dataDir: string
@@ -50,7 +50,7 @@ export class EtcdNode {
   start(): void {
     const log = openSync(this.#log, 'a')
     const [command, ...args] = this.#command
-    // A process group of its own, so that its wrapper ends with it.
+    // A process group of its own lets `signal` reach the wrapper too.
     this.child = spawn(command!, args, { stdio: ['ignore', log, log], detached: true })
     closeSync(log)
   }
@@ -91,11 +91,11 @@ export interface EtcdOptions {
   tls?: TlsFiles
 }
 
-/** A cluster of etcd, on loopback unless it is told otherwise. */
+/** A cluster of etcd, on loopback unless `host` returns other addresses. */
 export class EtcdCluster implements AsyncDisposable {
   readonly nodes: EtcdNode[]
   readonly #dir: string
-  /** The nodes lead process groups of their own, so an interrupt of this process does not end them. */
+  /** The nodes lead their own process groups, so an interrupt of this process does not end them. */
   readonly #onExit = () => {
     for (const node of this.nodes) node.signal('SIGKILL')
   }
@@ -106,7 +106,7 @@ export class EtcdCluster implements AsyncDisposable {
     process.once('exit', this.#onExit)
   }
 
-  /** Starts `size` nodes and waits until they answer. */
+  /** Starts `size` nodes and waits until they respond. */
   static async start(
     size: number,
     { more = [], wrapper = () => [], host = () => '127.0.0.1', tls }: EtcdOptions = {},
@@ -172,7 +172,7 @@ export class EtcdCluster implements AsyncDisposable {
   }
 }
 
-/** A log in a cluster, for as many hubs as connect. */
+/** A log in a cluster, to which any number of hubs connect. */
 export class EtcdHistory implements SharedLog {
   readonly name: string
   readonly #cluster: EtcdCluster
@@ -186,13 +186,13 @@ export class EtcdHistory implements SharedLog {
     return EtcdLog.open(this.#cluster.gateway(), this.name)
   }
 
-  /** Trims the records up to `upTo`, and makes the node at `endpoint`, or any, free their space and accept writes again. */
+  /** Trims the records up to `upTo`, frees their space on the node at `endpoint` (or any node), and makes it accept writes again. */
   async makeRoom(upTo: number, endpoint?: string): Promise<void> {
     await using log = await this.connect()
     await log.trim(upTo)
     const gateway = endpoint === undefined ? this.#cluster.gateway() : new EtcdGateway({ endpoints: [endpoint] })
     const { header } = await gateway.ask<{ header: { revision: string } }>('/v3/kv/range', { key: 'AA==' })
-    // Another node has already done it: the same revision is compacted once.
+    // Another node may have compacted this revision already: that happens once per cluster.
     await gateway.ask('/v3/kv/compaction', { revision: header.revision, physical: true }).catch(() => {})
     await gateway.ask('/v3/maintenance/defragment', {})
     const { alarms = [] } = await gateway.ask<{ alarms?: object[] }>('/v3/maintenance/alarm', { action: 'GET' })

@@ -8,7 +8,7 @@ export interface RawEvent {
   id?: string
 }
 
-/** One stream of server-sent events, read without code of the program. It ends with the running test. */
+/** One stream of server-sent events, parsed without code of the program. Closed with the running test. */
 export class EventStream {
   readonly events: RawEvent[] = []
   readonly #stop = new AbortController()

@@ -32,7 +32,7 @@ export class FakeRuntime implements Runtime {
     return this.running.has(pid as number)
   }
 
-  /** Lets `ms` pass: runs the timers that become due, in order, and what follows from each. */
+  /** Lets `ms` pass: runs the timers that become due, in order, and their consequences. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms
     for (;;) {

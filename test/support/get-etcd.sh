@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts etcd of Debian's suite trixie (3.5.16 or newer) into the directory $1 and prints the path of the program. The lists and the package
-# lie there too: what the apt of this machine knows and has installed stays as it is. Needs root on Debian.
+# Puts etcd of Debian's suite trixie (3.5.16 or newer) into the directory $1 and prints the path of the program. The package lists and the
+# package are stored there too, so that apt's own lists and the installed packages of this machine do not change. Needs root on Debian.
 set -eu
 dir=$1
 mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"

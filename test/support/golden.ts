@@ -8,7 +8,7 @@ import type { Database } from '../../src/hub/state/store/database.ts'
 
 /** One line of a golden journal: an entry, and its outcome when it was recorded. */
 export interface GoldenEntry extends Entry {
-  /** `ok`, or the code of the refusal. Its sentences may improve, so they are not kept. */
+  /** `ok`, or the code of the refusal, without its sentence, which may be improved. */
   outcome: string
 }
 
@@ -36,8 +36,8 @@ export function outcomeCode(outcome: Outcome): string {
 }
 
 /**
- * SHA-256 over every row of every table, in hex: two states with the same history have the same. Left out is what is each
- * hub's own: see `state/local/tables.ts`.
+ * Returns the SHA-256 over every row of every table, in hex: states with the same history have the same fingerprint. Tables that are local
+ * to one hub are left out: see `state/local/tables.ts`.
  */
 export function fingerprint(db: Database): string {
   const hash = createHash('sha256')
@@ -63,7 +63,7 @@ export function fingerprint(db: Database): string {
   return hash.digest('hex')
 }
 
-/** Why a recipient refused is a code with its numbers since schema 14, and was a sentence before. */
+/** Removes the reason of a refusal: a code with its numbers since schema 14, a sentence before. */
 function codes(outcome: unknown): string {
   const recipients = JSON.parse(outcome as string) as { reason?: unknown }[]
   return JSON.stringify(recipients.map(({ reason: _, ...rest }) => rest))

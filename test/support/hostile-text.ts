@@ -39,12 +39,12 @@ const made: Record<string, string> = {
   'a null byte': 'hello\u0000world',
 }
 
-/** The same texts, each with a visible character: a blank text is refused. */
+/** The same texts, with a visible character added to blank ones, which a hub refuses. */
 export const hostileBodies: Record<string, string> = Object.fromEntries(
   Object.entries(made).map(([name, body]) => [name, isBlank(body) ? `${body}x` : body]),
 )
 
-/** Texts of other scripts and emoji, which must arrive unchanged. */
+/** Texts in other scripts and with emoji, which must arrive unchanged. */
 export const ordinaryTexts: Record<string, string> = {
   English: 'The build is red: see `test/outbox.test.ts`, line 12.\n\tIndented <b>not bold</b> & "quoted" – …',
   German: 'Größe ändern: Ü, ß, é, e\u0301',
@@ -62,7 +62,7 @@ export const ordinaryTexts: Record<string, string> = {
   signs: '❤️‍🔥 ☎️ ©️ ™ ✅ → ≠ ½ ②',
 }
 
-/** Any well-formed text, with dangerous characters more often than by chance. At least one character, far below 32 KiB. */
+/** Any well-formed text of at least one character, far below 32 KiB, with dangerous characters more often than by chance. */
 export const anyBody: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
@@ -91,7 +91,7 @@ export const anyBody: fc.Arbitrary<string> = fc
   .map(parts => parts.join(''))
   .filter(body => !isBlank(body) && body.isWellFormed())
 
-/** Returns the lines of a text as terminals and models may split it, which accept more characters as line ends. */
+/** Returns the lines of a text as terminals and models may split it: at more characters than \n. */
 export function linesOf(text: string): string[] {
   return text.split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/)
 }
@@ -114,7 +114,7 @@ export function reveal(shown: string): string {
   return shown.replace(/\\u\{([0-9a-f]{4,6})\}/g, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
 }
 
-/** Returns the characters of a text that a reader would not see, or that act instead of being shown. */
+/** Returns the characters of a text that a reader would not see, or that have an effect instead of being shown. */
 export function hiddenIn(text: string): string[] {
   const emoji =
     /\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?(?:\u200d\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)*|[0-9#*]\ufe0f\u20e3/gu

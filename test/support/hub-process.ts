@@ -5,27 +5,27 @@ import { join } from 'node:path'
 import { cleanEnv, hubNode, program } from './program.ts'
 import type { WarmHubOrder } from './warm-hub.ts'
 
-/** A young generation that a start does not fill saves a tenth of it. */
+/** A young generation that does not fill during a start saves a tenth of its time. */
 const fewCollections = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
 /** Command that runs a program in its own process, with the socket at descriptor 3. */
 const asBySystemd = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh']
 
-/** Options for which a hub needs a process started for it. */
+/** Options that require a process started for this hub alone. */
 export interface ColdStart {
   wrapper?: string[]
   handed?: number
   env?: Record<string, string>
 }
 
-/** The process in which a hub runs, and no other hub meanwhile. */
+/** The process of a hub, which runs no other hub meanwhile. */
 export class HubProcess extends EventEmitter<{ end: [] }> {
   readonly #child: ChildProcess
   readonly #onExit = (code: number | null, signal: string | null) => this.#end(code ?? signal!)
   #status: number | string | undefined
-  #hasTaken = true
+  #hasAccepted = true
 
-  /** In a process that was started for it, as users start one. */
+  /** Starts a hub in a new process, as users do. */
   static cold({ config, port, data, log }: WarmHubOrder, { wrapper = [], handed, env }: ColdStart): HubProcess {
     const before = handed === undefined ? wrapper : asBySystemd
     const args = [program, 'hub', '--config', config, '--port', String(port), '--data', data]
@@ -35,21 +35,21 @@ export class HubProcess extends EventEmitter<{ end: [] }> {
     return new HubProcess(spawn(command!, rest, { stdio: [...stdio], env: cleanEnv(env) }))
   }
 
-  /** In a process in which other hubs have run and ended. A start costs a tenth of a cold one. */
+  /** Starts a hub in a process in which other hubs have run and ended, at a tenth of the cost of a cold start. */
   static warm(order: WarmHubOrder): HubProcess {
     const child = takeIdle() ?? startWarm()
     const hub = new HubProcess(child)
-    hub.#hasTaken = false
+    hub.#hasAccepted = false
     const onMessage = (message: unknown) => {
-      if (message === 'taken') hub.#hasTaken = true
+      if (message === 'taken') hub.#hasAccepted = true
       else hub.#end(0)
     }
     child.on('message', onMessage)
     hub.once('end', () => {
       child.off('message', onMessage)
-      if (isThere(child)) idle.push(child)
+      if (isRunning(child)) idle.push(child)
     })
-    // One that ends just now says so by its exit.
+    // If the process is just ending, its exit reports that, so an error of `send` is ignored.
     child.send(order, () => {})
     return hub
   }
@@ -69,14 +69,14 @@ export class HubProcess extends EventEmitter<{ end: [] }> {
     return this.#status
   }
 
-  /** Whether the process had ended before it could run this hub: another one can. */
-  get isVain(): boolean {
-    return this.#status !== undefined && !this.#hasTaken
+  /** Whether the process ended before it accepted the order: the hub can be started in another one. */
+  get endedUnused(): boolean {
+    return this.#status !== undefined && !this.#hasAccepted
   }
 
   kill(signal: NodeJS.Signals): void {
-    // Whoever ends it wants no other one.
-    this.#hasTaken = true
+    // After a kill by the test, the hub must not be started in another process.
+    this.#hasAccepted = true
     this.#child.kill(signal)
   }
 
@@ -98,11 +98,11 @@ export class HubProcess extends EventEmitter<{ end: [] }> {
 const idle: ChildProcess[] = []
 
 function takeIdle(): ChildProcess | undefined {
-  for (let child = idle.pop(); child; child = idle.pop()) if (isThere(child)) return child
+  for (let child = idle.pop(); child; child = idle.pop()) if (isRunning(child)) return child
   return undefined
 }
 
-function isThere(child: ChildProcess): boolean {
+function isRunning(child: ChildProcess): boolean {
   return child.connected && child.exitCode === null && child.signalCode === null
 }
 
@@ -113,12 +113,12 @@ function startWarm(): ChildProcess {
     env: cleanEnv(),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  // A worker that has nothing more to do does not wait for them.
+  // An idle process must not keep the worker running.
   child.unref()
   child.channel!.unref()
   child.once('exit', () => {
-    const place = idle.indexOf(child)
-    if (place >= 0) idle.splice(place, 1)
+    const index = idle.indexOf(child)
+    if (index >= 0) idle.splice(index, 1)
   })
   return child
 }

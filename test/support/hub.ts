@@ -15,10 +15,10 @@ import { ensureStore } from './empty-store.ts'
 import { type ColdStart, HubProcess } from './hub-process.ts'
 import { tempDir } from './temp.ts'
 
-/** Deadline by which a hub that was asked to stop has ended. Several times what a busy machine needs. */
+/** Time in which a hub must end after a signal. Several times what a busy machine needs. */
 const stopMs = 90_000
 
-/** Deadline of a request, for tests that are not about deadlines: a busy disk alone makes a backup take longer than a user's client waits. */
+/** Timeout of requests in tests that are not about timeouts: on a busy disk, a backup alone exceeds the timeout of a user's client. */
 const answerMs = 90_000
 
 export interface StartHubOptions extends ColdStart {
@@ -26,13 +26,13 @@ export interface StartHubOptions extends ColdStart {
   dataDir?: string
   /** Default: any free port, kept over restarts. */
   port?: number
-  /** More of hub.json. Limits are off unless it says otherwise: tests send more than people do. */
+  /** Further settings for hub.json. Limits are off by default: tests send more than people do. */
   config?: Record<string, unknown>
-  /** Whether it gets a process that was started for it alone, for tests of what a process is: its command line, what it holds. */
+  /** Whether it gets a process of its own, for tests of the process itself: its command line, its memory. */
   cold?: boolean
 }
 
-/** A joined member with a client that speaks for it. */
+/** A joined member and a client with its token. */
 export interface TestMember {
   name: string
   token: string
@@ -40,8 +40,8 @@ export interface TestMember {
 }
 
 /**
- * A real hub over real TCP on loopback, the only one in its process, which may have run others before (`HubProcess`). It ends with the
- * running test; a test that left it in a state in which SIGTERM does not end it within `stopMs` fails.
+ * A real hub over TCP on loopback, the only one in its process, which may have run others before (`HubProcess`). It is stopped with the
+ * running test, which fails if SIGTERM does not end it within `stopMs`.
  */
 export class TestHub {
   readonly dataDir: string
@@ -81,12 +81,12 @@ export class TestHub {
     return readFileSync(join(this.dataDir, 'admin.token'), 'utf8').trim()
   }
 
-  /** Its address for a machine that knows its key. */
+  /** Its address for a machine that has pinned its key. */
   get tlsOrigin(): string {
     return this.url.origin.replace('http:', 'https:')
   }
 
-  /** Its own key and certificate, in PEM. */
+  /** Its key and certificate, in PEM. */
   get identity(): { key: string; certificate: string } {
     return JSON.parse(readFileSync(join(this.dataDir, 'identity.json'), 'utf8'))
   }
@@ -96,7 +96,7 @@ export class TestHub {
     return hubKeyOf(new X509Certificate(this.identity.certificate).publicKey)
   }
 
-  /** Makes it read a hub.json with other settings, and resolves once they are in force. */
+  /** Replaces the settings in hub.json and makes it reload them. Resolves once they are in force. */
   async reload(settings: Record<string, unknown>): Promise<void> {
     const { length } = this.log
     writeFileSync(`${this.dataDir}.hub.json`, JSON.stringify({ host: '127.0.0.1', limits: null, ...settings }))
@@ -104,24 +104,24 @@ export class TestHub {
     while (!this.log.slice(length).includes('hub.json was read again')) await delay(5)
   }
 
-  /** Starts the process and resolves when it listens. Throws with its log when it ends instead. */
+  /** Starts the process and resolves when it listens. Throws with its log if it ends instead. */
   async start(): Promise<void> {
     const isNew = mkdirSync(this.dataDir, { recursive: true, mode: 0o700 }) !== undefined
     const urlFile = join(this.dataDir, 'hub.url')
     rmSync(urlFile, { force: true })
     const configFile = `${this.dataDir}.hub.json`
     const { config, cold, wrapper, handed, env } = this.#options
-    // What makes a certificate takes a new hub longer to load than all else. Here it is loaded once.
+    // Most of a new hub's start is the loading of the library that makes certificates; this process has it loaded.
     if (isNew && !config?.tls && !wrapper) await openIdentity(this.dataDir)
     const isCold = cold || wrapper || handed !== undefined || env
-    // One that shares a log makes its store from that.
+    // A hub that shares a log creates its store from the log.
     if (isNew && !isCold && !config?.journal) ensureStore(join(this.dataDir, 'hub.db'))
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
     const order = { config: configFile, port: this.#port, data: this.dataDir, log: this.#logFile }
     let hub = isCold ? HubProcess.cold(order, { wrapper, handed, env }) : HubProcess.warm(order)
     this.#process = hub
     while (!existsSync(urlFile)) {
-      if (hub.isVain) {
+      if (hub.endedUnused) {
         hub = HubProcess.warm(order)
         this.#process = hub
       }
@@ -144,7 +144,7 @@ export class TestHub {
     await this.start()
   }
 
-  /** Resolves with the exit status when the process ends by itself. */
+  /** Resolves with the exit status once the process has ended by itself. */
   async ended(): Promise<number | string> {
     return this.#process!.ended(stopMs)
   }
@@ -154,7 +154,7 @@ export class TestHub {
     return new DirectTransport(this.url)
   }
 
-  /** Returns a client with `token`, or with none, with a timeout that only a hanging hub exceeds. Closed with the test. */
+  /** Returns a client with `token`, or without one; its timeout is long enough that only a hanging hub exceeds it. Closed with the test. */
   client(token?: string, timeoutMs = answerMs): HubClient {
     const client = new HubClient({ transport: this.transport(), token, timeoutMs })
     this.#clients.push(client)

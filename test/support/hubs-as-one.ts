@@ -7,8 +7,8 @@ import type { EtcdCluster } from './etcd.ts'
 import { TestHub } from './hub.ts'
 
 /**
- * Three hubs over one log that act as one: the requests of a client go to them in turn, each with the newest position that any client has
- * seen. The log, address and end are those of the first hub.
+ * Three hubs over one log, used as one: the requests of a client are sent to them in turn, each with the newest position that any client
+ * has seen. Its log, address and exit status are those of the first hub.
  */
 export class HubsAsOne extends TestHub {
   readonly #cluster: EtcdCluster

@@ -16,7 +16,7 @@ export class Laptop {
   constructor(machine: TestMachine, sshd: Sshd) {
     this.machine = machine
     this.#sshd = sshd
-    // Unless its idle time is short, a connection outlives its test.
+    // A connection would stay open after its test, unless its idle time is short.
     onTestFinished(() => {
       for (const { pid } of this.ssh) process.kill(pid, 'SIGKILL')
     })
@@ -31,7 +31,7 @@ export class Laptop {
     return sshProcesses(join(this.machine.home, 'run'))
   }
 
-  /** Restricts its PATH to a directory. */
+  /** Restricts the PATH to this directory. */
   only(tools: string): void {
     this.#path = tools
   }
@@ -76,7 +76,7 @@ export async function makeLaptop(
   return laptop
 }
 
-/** A hub, which `start` returns, an sshd from which it can be reached, and laptopclaude, which reaches the hub only through that. */
+/** Starts a hub (by `start`), an sshd from which it can be reached, and laptopclaude, which reaches the hub only over ssh. */
 export async function startLaptop(
   context: TestContext,
   changes: Record<string, unknown> = {},

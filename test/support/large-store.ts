@@ -13,21 +13,21 @@ import { hashJoinCode } from '../../src/protocol/join-code.ts'
 import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { hashToken, mintToken, parseToken } from '../../src/protocol/token.ts'
 
-/** A store of at least the size that Claude Net is made for, with the maximum that each member can create. */
+/** A store of at least the size that Claude Net is made for, in which each member has created the maximum allowed. */
 export interface LargeStore {
-  /** `m0`, whose inbox has 8,000 unread messages and who has asked all members 3 times; and `h0`, who owns every machine. */
+  /** `m0`, which has 8,000 unread messages, and has sent 3 requests to all members; and `h0`, who owns every machine. */
   machine: string
   human: string
   /** An unused join code for `newcomer`. */
   code: string
   /** The path of a webhook that accepts anything. */
   webhook: string
-  /** A message of `m0` to everybody, and the oldest 100 in its inbox. */
+  /** A message of `m0` to all, and the oldest 100 in its inbox. */
   toAll: string
   unread: string[]
   /** The id of `h0`. */
   owner: number
-  /** The id of `m0`, and the seq behind its longest messages. */
+  /** The id of `m0`, and the seq after its longest messages. */
   reader: number
   afterLong: number
   /** The cursor before the first entry. */
@@ -60,7 +60,7 @@ export function makeLargeStore(dataDir: string): LargeStore {
   const aliases = all.map(member => ({ alias: `also-${member}`, member }))
   const made = named('g', groups).map(group => ({ group, members: [] }))
   apply([{ type: 'organization.import', members, aliases, groups: made }])
-  // By the command this would take longer than all the rest.
+  // The command `group.set` would take longer than the rest of this function.
   state.db.transaction(() =>
     state.db.run(
       `insert into group_member (group_name, member) select g.name, m.id
@@ -111,7 +111,7 @@ export function makeLargeStore(dataDir: string): LargeStore {
   const send = (by: string, to: string, body: string): Command & { type: 'message.send' } => {
     return { type: 'message.send', id: newMessageId(), by: ids.get(by)!, to: [to], body, intent: 'request' }
   }
-  // Texts that have six times their size as JSON stand at the head of the inbox. Most have no word in them, which is quick to index.
+  // The inbox begins with texts that take six times their size as JSON. Most of the others contain no word, so they are quick to index.
   const other = (n: number) => `m${1 + (n % (machines - 1))}`
   const text = (n: number) => (n % 20 === 0 ? `bab babel word ${n}` : '...')
   const toReader = many(8000, n => send(other(n), 'm0', n < 60 ? '\u0001'.repeat(32_768) : text(n)))

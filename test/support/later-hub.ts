@@ -9,8 +9,9 @@ import { State } from '../../src/hub/state/state.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 
 /**
- * Delivers scheduled messages as a hub does, without listeners, so that it starts quickly: in the directory of its first argument, until it is
- * killed. Writes the id of each acknowledged send and its number of recipients to standard output, a line each. The second recipient refuses messages.
+ * Delivers scheduled messages as a hub does, but without listening on a port, so that it starts quickly. Uses the directory in its first
+ * argument and runs until it is killed. Writes each acknowledged send to stdout as a line with its id and its number of recipients. The
+ * second recipient refuses messages.
  */
 const state = new State(join(process.argv[2]!, 'hub.db'))
 const clock = new SteadyClock({ last: state.position, now: Date.now, monotonic: () => performance.now() })

@@ -5,7 +5,7 @@ import { until } from './until.ts'
 
 export type Heard = StreamEvent & { cursor?: string }
 
-/** One open event stream and everything received on it. Closed with the test. */
+/** One open event stream and every event received on it. Closed with the test. */
 export class Listener {
   readonly heard: Heard[] = []
   /** Resolves when the stream has ended, on either side. Rejects if the hub refused it or the connection broke. */
@@ -13,7 +13,7 @@ export class Listener {
   readonly #stop = new AbortController()
   #isOpen = false
   #isOver = false
-  /** Cursor of a stream at the end of its backlog. */
+  /** Cursor at the end of the stream's backlog. */
   readyAt: string | undefined
 
   constructor(client: HubClient, options: { cursor?: string; session?: string; project?: string } = {}) {
@@ -27,7 +27,7 @@ export class Listener {
     return this.heard.filter(each => each.event !== 'presence')
   }
 
-  /** The last cursor received: a next stream continues from it. */
+  /** The last cursor received, from which another stream continues. */
   get cursor(): string | undefined {
     return this.heard.findLast(each => each.cursor !== undefined)?.cursor
   }

@@ -12,13 +12,13 @@ import { tempDir } from './temp.ts'
 
 /** The local journal over a real SQLite file, with everything that it announced. */
 export class OpenLocalJournal implements OpenJournal {
-  /** The wall clock that the journal sees, ms since 1970. */
+  /** The wall clock that the journal reads, in ms since 1970. */
   now = Date.now
-  /** The clock that never steps, in ms. */
+  /** The monotonic clock, in ms. */
   monotonic = () => performance.now()
   journal!: Journal
   state!: State
-  /** Content of this history, without commits made by the journal from before a crash. */
+  /** All commits, except those that a journal makes after its crash. */
   readonly commits: Commit[] = []
   readonly effects: Effects[] = []
   readonly bugs: { entry: Entry; error: unknown }[] = []
@@ -26,7 +26,7 @@ export class OpenLocalJournal implements OpenJournal {
   readonly #dir: string
   #generation = 0
 
-  /** Starts a history of its own in `dir`. */
+  /** Starts with an empty store in `dir`. */
   constructor(dir: string, clocks: Partial<Pick<OpenLocalJournal, 'now' | 'monotonic'>> = {}) {
     this.#dir = dir
     Object.assign(this, clocks)

@@ -11,16 +11,16 @@ import { ensureStore } from './empty-store.ts'
 import { MemoryLog } from './memory-log.ts'
 import { tempDir } from './temp.ts'
 
-/** A log that hubs share, wherever it lies. */
+/** A log shared by hubs, in memory or in etcd. */
 export interface SharedLog {
   connect(): Log | Promise<Log>
-  /** Returns a copy of the log as it is now, which diverges from then on: the log after a crash. */
+  /** Returns a copy of the current log, which diverges from then on: the log after a crash. */
   fork(): this | Promise<this>
 }
 
 /** Its timeouts in ms, and the name of its hub. */
 export interface OpenLogOptions {
-  /** Clocks in ms: the wall clock, and one that never steps. */
+  /** Clocks in ms: the wall clock, and a monotonic one. */
   now?: () => number
   monotonic?: () => number
   patienceMs?: number
@@ -52,7 +52,7 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
     this.#hub = hub
   }
 
-  /** Over `log`, with an empty store. */
+  /** Opens a journal over `log`, with an empty store. */
   static async open(): Promise<OpenLogJournal>
   static async open<L extends SharedLog>(log: L, options?: OpenLogOptions): Promise<OpenLogJournal<L>>
   static async open(log: SharedLog = new MemoryLog(), options?: OpenLogOptions): Promise<OpenLogJournal<SharedLog>> {
@@ -71,7 +71,7 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
     await this.open()
   }
 
-  /** Simulates a crash: continues on copies of the log and of the store's files as they are now. */
+  /** Simulates a crash: continues on copies of the log and of the store's files. */
   async crash(): Promise<void> {
     const { journal, state } = this
     const left = this.file

@@ -8,8 +8,8 @@ import { State } from '../../src/hub/state/state.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 
 /**
- * Creates a store in `dataDir` with this many messages between the human `writer` and the machine `worker`: questions and answers in turn,
- * each read, with texts of a line to a page that begin with `question N` or `answer N`. Neither has a token.
+ * Creates a store in `dataDir` with this many messages between the human `writer` and the machine `worker`: alternating questions and
+ * answers, all read. Their texts are between a line and a page long, and begin with `question N` or `answer N`. Neither member has a token.
  */
 export function makeLongConversation(dataDir: string, messages: number): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })

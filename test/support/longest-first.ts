@@ -2,8 +2,8 @@ import { basename } from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
- * The files that take longest, the longest first. Only the order matters: a long file that starts last would run alone at the end.
- * `npm test` prints the duration of each file: update the list from a whole run.
+ * The slowest test files, the slowest first. Only the order matters: a slow file that starts last would run alone at the end. `npm test`
+ * prints the duration of each file: update the list from a complete run.
  */
 const longest = [
   'notices service-socket tails mail service people prove backup session-projects tail-disks model ssh-healing hub-api-of-three',
@@ -13,7 +13,7 @@ const longest = [
   'many-hubs cli-hub key-rotate many-reads loop-brake messages ssh-sharing telegram-owner board cut-answers fuzz-corpus',
 ].flatMap(line => line.split(' '))
 
-/** Starts the longest files first, then the other tests of processes, then the unit tests; in a fixed order in each. */
+/** Starts the slowest files first, then the other tests of processes, then the unit tests, each group in a fixed order. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     return files.toSorted((a, b) => rank(a) - rank(b) || (a.moduleId < b.moduleId ? -1 : 1))

@@ -12,7 +12,7 @@ export interface ToolAnswer {
   isError: boolean
 }
 
-/** A Claude Code session's MCP server, driven by the official client over stdio. */
+/** The MCP server of a Claude Code session, called by the official client over stdio. */
 export interface McpSession {
   client: Client
   /** The server process. */
@@ -22,7 +22,7 @@ export interface McpSession {
   close: () => Promise<void>
 }
 
-/** A machine's side on disk, joined to a hub, with a home directory of its own. */
+/** The client side of a machine: its files, joined to a hub, in a home directory of its own. */
 export class TestMachine {
   readonly name: string
   /** `CLAUDE_NET_HOME`. */
@@ -46,8 +46,8 @@ export class TestMachine {
   }
 
   /**
-   * Starts an MCP server as Claude Code would, and connects to it. Ends with the test. `runner` is the command line that runs
-   * the built file: Node, or something in front of it such as `['ip', 'netns', 'exec', …, node]`.
+   * Starts an MCP server as Claude Code would, and connects to it. Closed with the test. `runner` is the command line that runs the built
+   * file: Node, or a command that starts Node, such as `['ip', 'netns', 'exec', …, node]`.
    */
   async mcp(env: Record<string, string> = {}, runner?: string[]): Promise<McpSession> {
     const [command, ...before] = runner ? [...runner, program] : programCommand()
@@ -74,7 +74,7 @@ export class TestMachine {
   }
 }
 
-/** Creates a machine that has joined `hub`, as `join` would leave it on disk, without running the installer. */
+/** Creates a machine that has joined `hub`, with the files that `join` would write, without running the installer. */
 export async function startMachine(hub: TestHub, name: string, owner?: string): Promise<TestMachine> {
   const { token } = await hub.join(name, 'machine', owner)
   const machine = new TestMachine(name, tempDir(name))

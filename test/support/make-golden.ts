@@ -1,4 +1,4 @@
-// Writes the golden files of format version 2 and prints their fingerprint. See test/golden/README.md for when.
+// Writes the golden files of format version 2 and prints their fingerprint. test/golden/README.md says when to run it.
 //
 //   npx node test/support/make-golden.ts
 import { rmSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,10 @@ const codeHash = (number: number) => hashJoinCode(`CODE-${number}`).toString('ba
 const tokenHash = (name: string) => hashToken(`token of ${name}`).toString('base64')
 const tokenId = (name: string) => name.padEnd(8, '0')
 
-/** Commands with the seconds that pass before each: what came after version 1, with every refusal of it, and what meets it. */
+/**
+ * Commands, each with the seconds since the previous one: those added after version 1, with every refusal they can cause, and older ones
+ * that interact with them.
+ */
 const script: [seconds: number, command: Command][] = [
   [0, { type: 'admin.token', tokenId: tokenId('admin'), tokenHash: tokenHash('admin') }],
   // Members: 1 sean, 2 seanclaude, 3 jazclaude, 4 laptop.
@@ -46,7 +49,7 @@ const script: [seconds: number, command: Command][] = [
   [1, { type: 'group.set', group: 'x', members: ['nobody'] }],
   [1, { type: 'group.remove', group: 'gone' }],
   [1, { type: 'group.remove', group: 'gone' }],
-  // A token that is rotated stays valid for a while; one that is revoked does not.
+  // A rotated token stays valid for a while; a revoked one does not.
   [1, join('laptop', 1)],
   [1, { type: 'member.invite', name: 'laptop', kind: 'machine', codeHash: codeHash(2), lifeS: 600, overlapS: 60 }],
   [1, join('laptop', 2, 'laptop2')],
@@ -55,7 +58,7 @@ const script: [seconds: number, command: Command][] = [
   [1, join('jazclaude', 3)],
   [1, { type: 'member.revoke', name: 'jazclaude' }],
   [1, { type: 'member.revoke', name: 'nobody' }],
-  // Policies: mail is held, muted, refused.
+  // Policies: messages are held, muted, refused.
   [1, { type: 'member.policy', by: 3, inbound: 'hold' }],
   [1, { type: 'member.policy', by: 2, mute: ['laptop'] }],
   [1, { type: 'member.policy', by: 2, mute: ['nobody'] }],
@@ -67,7 +70,7 @@ const script: [seconds: number, command: Command][] = [
   [1, { type: 'inbox.fetched', by: 3, ids: [id(1)], session: 's1' }],
   [1, { type: 'inbox.ack', by: 3, ids: [id(1), id(3)] }],
   [1, { type: 'inbox.ack', by: 2, ids: [id(1)] }],
-  // Renamed and deleted: mail to the one stays, what the other had not read expires.
+  // After a rename, messages stay; after a deletion, the member's unread messages expire.
   [1, { type: 'member.rename', name: 'laptop', to: 'desk' }],
   [1, { type: 'member.rename', name: 'laptop', to: 'laptop-desk' }],
   [1, { type: 'member.rename', name: 'nobody', to: 'x' }],
@@ -77,7 +80,7 @@ const script: [seconds: number, command: Command][] = [
   [1, { type: 'member.delete', name: 'short' }],
   [1, { type: 'member.delete', name: 'short' }],
   [1, send(6, 2, ['laptop-desk'], 'Unread for long.')],
-  // Keeping: texts go after the days that are set, records after a year; unread mail stays.
+  // Retention: texts are deleted after the configured days, records after a year; unread messages stay.
   [1, { type: 'settings.set', keepTextDays: 7 }],
   [1, { type: 'settings.set' }],
   [3 * dayS, { type: 'inbox.ack', by: 4, ids: [id(4)] }],
@@ -91,10 +94,10 @@ const script: [seconds: number, command: Command][] = [
   [1, { type: 'inbox.ack', by: 4, ids: [id(6)] }],
   [-30 * dayS, send(7, 2, ['laptop-desk'], 'Sent while the clock was slow.')],
   [40 * dayS, { type: 'clock.tick' }],
-  // So that the last state has one of each: a text, and a record without.
+  // The final state has both: a message with its text, and a record without.
   [1, { type: 'settings.set', keepTextDays: 7 }],
   [1, { type: 'clock.tick' }],
-  // What came beside it: an organization at once, and a brake on two that write in circles.
+  // An organization is imported in one command, and a brake stops two members that send in circles.
   [
     1,
     {

@@ -2,7 +2,7 @@ import type { HubClient } from '../../src/client/hub-client.ts'
 import type { EtcdCluster, EtcdHistory } from './etcd.ts'
 import { type StartHubOptions, startHub, type TestHub, type TestMember } from './hub.ts'
 
-/** Hubs, each a process with a store of its own, that share one log in `cluster`. They end with the running test. */
+/** Hubs over one log in `cluster`, each a process with a store of its own. They are stopped with the running test. */
 export class ManyHubs {
   readonly hubs: TestHub[]
   readonly history: EtcdHistory
@@ -12,7 +12,7 @@ export class ManyHubs {
     this.history = history
   }
 
-  /** `size` hubs, called h0, h1, …, over a new and empty log. */
+  /** Starts `size` hubs, called h0, h1, …, over a new and empty log. */
   static async start(cluster: EtcdCluster, size = 3, options: StartHubOptions = {}): Promise<ManyHubs> {
     const history = await cluster.log()
     const journal = { endpoints: cluster.endpoints, name: history.name }

@@ -1,12 +1,12 @@
 import { HistoryError, type Log, type LogRecord } from '../../src/hub/journal/log.ts'
 
-/** Effect of a failing append before it rejects. */
+/** Effect of a failing append before it rejects: the record is stored, or not. */
 export type Failure = 'nothing' | 'stored'
 
 /** A log in memory, for one history. Any number of hubs share it through `connect`. */
 export class MemoryLog {
   readonly epoch: string
-  /** The records, the oldest first; those up to `base` are trimmed. */
+  /** The records, oldest first; those up to `base` are trimmed. */
   readonly records: Uint8Array[]
   base = 0
   /** Failures of the next appends, in order. */
@@ -22,7 +22,7 @@ export class MemoryLog {
     return this.base + this.records.length
   }
 
-  /** Returns a copy of the log as it is now, which diverges from then on: the log after a crash. */
+  /** Returns a copy of the current log, which diverges from then on: the log after a crash. */
   fork(): MemoryLog {
     const fork = new MemoryLog(this.epoch, [...this.records])
     fork.base = this.base

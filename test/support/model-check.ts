@@ -12,7 +12,7 @@ import type { State } from '../../src/hub/state/state.ts'
 import { timestamp } from '../../src/hub/state/timestamp.ts'
 import type { Model, ModelDelivery, ModelMessage } from './model.ts'
 
-/** Expects everything readable of a hub's state to equal the model: every inbox, message and receipt, name and token. */
+/** Expects everything readable in a hub's state to equal the model: every inbox, message and receipt, name and token. */
 export function expectSame(model: Model, { db }: State, tokens: readonly string[]): void {
   expectSameNames(model, db)
   same(
@@ -126,7 +126,7 @@ function byId(one: { id: string }, other: { id: string }): number {
   return one.id < other.id ? -1 : 1
 }
 
-/** Compares as `expect` does, without its cost when both are equal: it is called a million times. */
+/** Compares as `expect` does, but cheaply when both are equal: it is called a million times. */
 function same(actual: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
 }
@@ -153,7 +153,7 @@ function inInbox(model: Model, { command, sentAt, writtenAt, intent, deliveries 
   }
 }
 
-/** For everybody online, for nobody, and for the first two members. */
+/** Compares with all members, no members, and the first two online. */
 function expectSameGather(model: Model, message: ModelMessage, sent: Sent): void {
   const until = model.gathersUntil(message)
   same(sent.gathersUntil, until)
@@ -188,7 +188,7 @@ function asReceipt(model: Model, message: ModelMessage, recipient: number, deliv
   }
 }
 
-/** Returns the events that a follower of `member` who missed everything gets for its own messages: the newest state of each, once. */
+/** Returns the events about its own messages for a follower of `member` that missed everything: the newest state of each, once. */
 function expectedReceipts(model: Model, member: number): string[] {
   return model.messages
     .filter(({ command }) => command.by === member)
@@ -199,7 +199,7 @@ function expectedReceipts(model: Model, member: number): string[] {
     )
 }
 
-/** Reads page after page, each from the last seq of the one before. */
+/** Reads all pages; each begins after the last seq of the previous one. */
 function inPages<Row extends { seq: number }>(read: (after: number) => Row[]): Row[] {
   const rows: Row[] = []
   for (;;) {

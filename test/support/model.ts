@@ -2,7 +2,7 @@ import type { Command, CommandOf } from '../../src/hub/state/commands.ts'
 import type { ErrorCode } from '../../src/protocol/errors.ts'
 import type { Intent } from '../../src/protocol/messages.ts'
 
-/** The names that members begin with, in the order in which they became members: the first has the id 1. */
+/** Initial names of the members, in the order of their ids, which start at 1. */
 export const firstNames = ['ana', 'ben', 'cat', 'sean']
 const humans = [4]
 
@@ -13,7 +13,7 @@ const dayMs = 86_400_000
 export interface ModelDelivery {
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
   handling?: 'hold' | 'mute'
-  /** For which project of the recipient it is. */
+  /** Project of the recipient that the message is for. */
   project?: string
   fetchedBy?: { session: string; at: number; project?: string }
   told?: { how: string; at: number }
@@ -41,7 +41,7 @@ interface ModelLater {
   writtenAt: number
   /** Time at which it is due, on the steady clock. */
   dueAt: number
-  /** The members whom names meant when it was written. */
+  /** The members that the names meant when it was written. */
   meant: (number | undefined)[]
   ended?: 'cancelled' | 'refused'
   endedAt?: number
@@ -57,24 +57,27 @@ interface Code {
 /** Result of a command, or the code of its refusal. */
 type Answer<T extends Command['type']> = ErrorCode | Model['answers'][T & keyof Model['answers']]
 
-/** Model of a hub's promises about inboxes, receipts, names and tokens, as short as possible. It has no storage and no seqs: ordered lists are enough. */
+/**
+ * Model of a hub's promises about inboxes, receipts, names and tokens, as short as possible. It has no storage and no seqs: ordered lists
+ * are enough.
+ */
 export class Model {
   /** Wall clock, ms since 1970. */
   now = Date.parse('2026-01-01T00:00:00.000Z')
-  /** The time that has passed, on the same scale: it goes on when the clock is set back. */
+  /** Steady clock, in ms on the same scale: it continues when the wall clock is set back. */
   steady = this.now
   readonly messages: ModelMessage[] = []
-  /** The name of each member now; that of member 1 comes first. */
+  /** The current name of each member, by id: the first is that of member 1. */
   readonly names = [...firstNames]
   readonly aliases = new Map<string, number>()
   readonly groups = new Map<string, number[]>()
   readonly inbound = this.names.map(() => 'accept')
   readonly muted: number[][] = this.names.map(() => [])
-  /** By its id, whose each token is. */
+  /** Owners of the valid tokens, by token. */
   readonly tokens = new Map<string, number>()
   /** Time at which a machine was last seen with a project, on the steady clock; by `MEMBER/PROJECT`. */
   readonly projects = new Map<string, number>()
-  /** In the order in which it was written. */
+  /** In the order in which they were written. */
   readonly later: ModelLater[] = []
   /** Notices due to senders: member, kind and message. */
   readonly untold: string[] = []
@@ -107,12 +110,12 @@ export class Model {
     return at === undefined || at <= this.now ? this.#store(command, command.to) : this.#storeLater(command)
   }
 
-  /** Only what is wrong with the names, and a recipient who takes no mail, is refused by now. */
+  /** Refuses wrong names and recipients that refuse messages; everything else is decided when the message is due. */
   #storeLater(command: Send): Answer<'message.send'> {
     const { by, to, at } = command
     const places = this.#places(to)
     if (typeof places === 'string') return places
-    const named = to.map(address => this.#whoIs(address.split('/')[0]!, by))
+    const named = to.map(address => this.#membersOf(address.split('/')[0]!, by))
     const recipients = named.flatMap(found => found ?? [])
     if (named.includes(undefined) || recipients.length === 0) return 'not_found'
     if (recipients.every(member => this.#admit(member, by).status === 'refused')) return 'forbidden'
@@ -121,14 +124,14 @@ export class Model {
     return 'later'
   }
 
-  /** Sends what is due, as its sender would now. Answers what became of each. */
+  /** Sends the messages that are due, as their senders would now. Returns the outcome of each. */
   deliver(): ('sent' | 'refused')[] {
     const due = this.later.filter(({ ended, dueAt }) => !ended && dueAt <= this.steady)
     return due
       .sort((a, b) => a.dueAt - b.dueAt)
       .map(later => {
         const { command, meant, writtenAt } = later
-        const to = command.to.flatMap((address, index) => this.#now(address, meant[index]))
+        const to = command.to.flatMap((address, index) => this.#currentAddress(address, meant[index]))
         const became = this.#store(command, to, writtenAt)
         const deliveries = became === 'stored' ? [...this.messages.at(-1)!.deliveries.values()] : []
         const isWhole = to.length === command.to.length && !deliveries.some(({ status }) => status === 'refused')
@@ -140,8 +143,8 @@ export class Model {
       })
   }
 
-  /** An address of a sender as it is written now, if it means anybody still. */
-  #now(address: string, member: number | undefined): string[] {
+  /** Returns the current form of an address in a send, or none if it no longer means anybody. */
+  #currentAddress(address: string, member: number | undefined): string[] {
     const [name, project] = address.split('/') as [string, string?]
     if (member === undefined) return name === 'all' || this.groups.has(name) ? [address] : []
     if (project === undefined) return [this.nameOf(member)]
@@ -159,12 +162,12 @@ export class Model {
     return isDelivered ? 'conflict' : 'not_found'
   }
 
-  /** Stores what goes out now, to `to`. */
+  /** Stores a message that is sent now, for `to`. */
   #store(command: Send, to: string[], writtenAt?: number): Answer<'message.send'> {
     const { by } = command
     const places = this.#places(to)
     if (typeof places === 'string') return places
-    const named = to.map(address => this.#whoIs(address.split('/')[0]!, by))
+    const named = to.map(address => this.#membersOf(address.split('/')[0]!, by))
     if (named.includes(undefined)) return 'not_found'
     const recipients = [...new Set(named.flatMap(found => found!))]
     if (recipients.length === 0) return 'not_found'
@@ -199,7 +202,7 @@ export class Model {
     return { fetched, unknown }
   }
 
-  /** Noted the first time, and once more when a wake follows a hook. */
+  /** Records a notice of a message only if it is the first, or a wake after a hook. */
   told(by: number, ids: string[], how: string): Answer<'inbox.told'> {
     const told = this.#unread(by, this.#own(by, ids)[0]).filter(
       ({ told, handling }) => handling !== 'mute' && (!told || (told.how === 'hook' && how !== 'hook')),
@@ -208,18 +211,18 @@ export class Model {
     return { told: told.length }
   }
 
-  /** The first answer of `member` to a message. */
+  /** Returns the first answer of `member` to a message. */
   answerOf(member: number, { command: { id } }: ModelMessage): ModelMessage | undefined {
     return this.messages.find(({ command }) => command.replyTo === id && command.by === member)
   }
 
-  /** Until when the asker of a question to several gathers answers, in the time that has passed. */
+  /** Returns the time on the steady clock until which answers to a question to several are gathered; undefined for other messages. */
   gathersUntil({ command, intent, steadyAt, deliveries }: ModelMessage): number | undefined {
     const stored = [...deliveries.values()].filter(({ status }) => status !== 'refused')
     return intent === 'inform' || stored.length < 2 ? undefined : steadyAt + (command.withinS ?? 600) * 1000
   }
 
-  /** Whether it is open at `at`, in the time that has passed, where the members in `online` are there. */
+  /** Reports whether it is open at `at` on the steady clock while the members in `online` are online. */
   gathers(message: ModelMessage, online: readonly number[], at: number): boolean {
     const owing = [...message.deliveries].filter(
       ([member, { status }]) => status !== 'refused' && status !== 'expired' && !this.answerOf(member, message),
@@ -235,7 +238,7 @@ export class Model {
     return { acked, unknown, unread: this.inbox(by, scope).length }
   }
 
-  /** Expires what is due, and deletes what has been over for long. Answers how many deliveries expired. */
+  /** Expires and deletes what is due. Returns the number of deliveries that expired. */
   tick(): number {
     let expired = 0
     for (const { command, steadyAt, intent, deliveries } of this.messages) {
@@ -248,12 +251,12 @@ export class Model {
     for (const later of [...this.later])
       if ((later.endedAt ?? Infinity) <= this.steady - 365 * dayMs) this.later.splice(this.later.indexOf(later), 1)
     for (const [project, seenAt] of this.projects) if (seenAt <= this.steady - 90 * dayMs) this.projects.delete(project)
-    this.#keep()
+    this.#deleteOld()
     return expired
   }
 
-  /** Texts go 30 days after the last recipient has read them, what is left of them after a year. */
-  #keep(): void {
+  /** Deletes texts 30 days after the message is over, and the rest of the message after a year. */
+  #deleteOld(): void {
     for (const message of [...this.messages]) {
       const stored = [...message.deliveries.values()].filter(({ status }) => status !== 'refused')
       const overForDays = (this.now - Math.max(...stored.map(({ endedAt }) => endedAt ?? Infinity))) / dayMs
@@ -285,9 +288,9 @@ export class Model {
     return { inbound: this.inbound[by - 1]!, mute: this.#namesOf(this.muted[by - 1]!) }
   }
 
-  // --- names: members, aliases and groups share them
+  // --- names, shared by members, aliases and groups
 
-  /** The member whom a name or an alias means. */
+  /** Returns the member that a name or an alias means. */
   meant(name: string): number | undefined {
     return this.names.includes(name) ? this.names.indexOf(name) + 1 : this.aliases.get(name)
   }
@@ -346,12 +349,12 @@ export class Model {
     this.#codes.push({ hash, member, expiresAt: this.steady + lifeS * 1000 })
   }
 
-  /** Whether a code was given out and is remembered: the same one is never made twice. */
+  /** Reports whether the hub still stores a code, which must then not be used for another invitation. */
   isKnownCode(hash: string): boolean {
     return this.ownerOf(hash) !== undefined
   }
 
-  /** The member for whom a code was made. */
+  /** Returns the member for whom a code was made. */
   ownerOf(hash: string): number | undefined {
     return this.#codes.find(code => code.hash === hash)?.member
   }
@@ -382,10 +385,10 @@ export class Model {
     return { name: this.nameOf(member), revoked: this.#endTokens(member), ...later }
   }
 
-  /** For which project each member is addressed, undefined for none; or why these addresses are refused. */
+  /** Returns the project addressed for each member (undefined for none), or the code with which these addresses are refused. */
   #places(to: string[]): Map<number, string | undefined> | ErrorCode {
     const places = new Map<number, string | undefined>()
-    // Without a project nothing is wrong with a name that is written twice.
+    // Without a project, a name may occur twice.
     if (!to.some(address => address.includes('/'))) return places
     for (const address of to) {
       const [name, project] = address.split('/') as [string, string?]
@@ -400,8 +403,8 @@ export class Model {
     return places
   }
 
-  /** The members whom one name in a send of `sender` means; undefined for a name that means nobody. */
-  #whoIs(name: string, sender: number): number[] | undefined {
+  /** Returns the members that one name in a send of `sender` means; undefined for an unknown name. */
+  #membersOf(name: string, sender: number): number[] | undefined {
     const one = this.meant(name)
     if (one) return [one]
     const machines = this.names.map((_, index) => index + 1).filter(member => this.kindOf(member) === 'machine')
@@ -431,7 +434,7 @@ export class Model {
     return ended.length
   }
 
-  /** Ids that were ever in this inbox, and of `scope`, and the others. */
+  /** Splits ids into those that were ever in this inbox within `scope`, and the others. */
   #own(by: number, ids: string[], scope?: string): [string[], string[]] {
     const own = this.messages
       .filter(({ deliveries }) => {
@@ -447,7 +450,10 @@ export class Model {
   }
 }
 
-/** Returns the fields that the id of a send binds: those that its recipients get, and not how long the sender waits for answers. */
+/**
+ * Returns the fields that must be the same when an id is sent again: those that recipients get, but not how long the sender gathers
+ * answers.
+ */
 function bound({ fromProject: _, withinS: __, ...content }: Send): string {
   return JSON.stringify(content)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { onTestFinished, type TestContext } from 'vitest'
 import { tempDir } from './temp.ts'
 
-/** Mounts a file system of `size` in memory, for the running test; skips it where that is not allowed. */
+/** Mounts a file system of `size` in memory for the running test, or skips the test where that is not allowed. */
 export function smallDisk(context: TestContext, size: string): string {
   const dir = join(tempDir('disk'), 'data')
   mkdirSync(dir)
@@ -22,7 +22,7 @@ export function mount(context: TestContext, args: string[]): void {
   }
 }
 
-/** Unmounts a file system lazily: it is no longer found, but open files of it can still be written. */
+/** Unmounts a file system lazily: its path is gone, but files that are open in it can still be written. */
 export function unmount(dir: string): void {
   execFileSync('umount', ['--lazy', dir], { stdio: 'pipe' })
 }

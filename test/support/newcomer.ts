@@ -8,18 +8,16 @@ import type { TestHub } from './hub.ts'
 import { cleanEnv, machineNode, type Ran, ranOf } from './program.ts'
 import { tempDir } from './temp.ts'
 
-/** All that the join line may use beside Node: curl, a shell, and what every system has. */
+/** The commands that the join line may use besides Node: curl, a shell, and what every system has. */
 const basics = ['curl', 'sh', 'mkdir', 'chmod', 'mv', 'rm', 'cat', 'head', 'sleep']
 
-/** Returns the path of a program on this machine's PATH, or among root's programs. */
+/** Returns the path of a program on this machine's PATH, or in the system directories (/usr/sbin, /sbin). */
 export function findTool(name: string): string | undefined {
   const places = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].map(dir => join(dir, name))
   return places.find(path => existsSync(path))
 }
 
-/**
- * A machine without Claude Net: a user with an empty home and no terminal, and a PATH with only Node (the system's), curl and the basics.
- */
+/** A machine without Claude Net: a user with an empty home, no terminal, and a PATH with only Node (the system's), curl and the basics. */
 export class Newcomer {
   /** `HOME`. */
   readonly userHome = tempDir('newcomer')
@@ -45,25 +43,25 @@ export class Newcomer {
     symlinkSync(machineNode, join(this.tools, 'node'))
   }
 
-  /** Gives it a Claude Code, with these files. */
+  /** Installs a substitute for Claude Code, with these files. */
   installClaude({ state, settings }: { state?: unknown; settings?: unknown } = {}): void {
     mkdirSync(join(this.userHome, '.claude'), { recursive: true })
     if (state !== undefined) writeFileSync(this.state, JSON.stringify(state, null, 2))
     if (settings !== undefined) writeFileSync(this.settings, JSON.stringify(settings, null, 2))
   }
 
-  /** A fresh code from the hub's admin. */
+  /** Returns a new join code, made by the hub's admin. */
   async invite(name = 'seanclaude', kind: 'machine' | 'human' = 'machine'): Promise<string> {
     const { code } = await this.#hub.client(this.#hub.adminToken).call(api.invite, { body: { name, kind } })
     return code
   }
 
-  /** Returns the line that the admin hands over, with `options` for the script. */
+  /** Returns the join line that the admin gives to a user, with `options` for the script. */
   joinLine(code: string, options = ''): string {
     return `${joinLine({ origin: this.#hub.url.origin, code, hubKey: this.#hub.hubKey })} -s -- --bin ${this.bin} ${options}`
   }
 
-  /** Joins with a fresh code, as a user would. */
+  /** Joins with a new code, as a user would. */
   async join(options = ''): Promise<Ran> {
     return this.sh(this.joinLine(await this.invite(), options))
   }
@@ -73,14 +71,14 @@ export class Newcomer {
     return this.sh(`${this.command} ${args}`)
   }
 
-  /** Runs a shell line to its end, in a session without a terminal. */
+  /** Runs a shell command line to its end, in a session without a terminal. */
   async sh(line: string): Promise<Ran> {
     const [command, ...args] = [...this.#wrapper, findTool('sh')!, '-c', line]
     const child = spawn(command!, args, { env: this.env, cwd: this.userHome, detached: true })
     return ranOf(child)
   }
 
-  /** Runs a shell line on a terminal of its own (`script` of util-linux), and types `keys` when it has asked `question`. */
+  /** Runs a shell command line on a terminal of its own (`script` of util-linux), and types `keys` once its output contains `question`. */
   async onTerminal(line: string, question: string, keys: string): Promise<Ran> {
     const child = spawn(findTool('script')!, ['-qec', line, '/dev/null'], { env: this.env, cwd: this.userHome })
     let stdout = ''

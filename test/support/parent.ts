@@ -9,7 +9,7 @@ export interface SessionBelowParent extends McpSession {
   parentPid: number
 }
 
-/** Starts an MCP server below a shell of its own and connects to it; `pid` is the server's, as the hub heard it. */
+/** Starts an MCP server below a shell of its own and connects to it. `pid` is the server's, as the hub received it. */
 export async function mcpBelowParent(hub: TestHub, machine: TestMachine): Promise<SessionBelowParent> {
   // `exit` keeps the shell from replacing itself by the program.
   const session = await machine.mcp({}, ['sh', '-c', '"$0" "$@"; exit $?', machineNode])

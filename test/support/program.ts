@@ -5,18 +5,20 @@ import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { dist, snapshot } from './snapshot/files.ts'
 
-/** The built file that machines get. */
+/** The built file that machines use. */
 export const program = join(dist, 'claude-net.mjs')
 
 /** Node for the hub: the one that runs the tests. */
 export const hubNode = process.execPath
 
-/** Node for the machine's side: the system's, which may be older, when npm tells which that is. */
+/** Node for the machine's side: the system's, which may be older, if npm reports its path. */
 export const machineNode = process.env.npm_node_execpath ?? process.execPath
 
 let isBuiltFileAsked = false
 
-/** In the enclosing block `run` and `TestMachine` start the built file with the machine's Node, as users do, at three times the cost. */
+/**
+ * Makes `run` and `TestMachine` start the built file with the machine's Node in the enclosing block, as users do, at three times the cost.
+ */
 export function startBuiltFile(): void {
   beforeAll(() => {
     isBuiltFileAsked = true
@@ -26,7 +28,7 @@ export function startBuiltFile(): void {
   })
 }
 
-/** The command line of the machine's side, before its arguments: that of a process which has loaded the program when it starts. */
+/** Returns the command line of the machine's side, without arguments: normally of a process that has the program loaded when it starts. */
 export function programCommand(): [command: string, ...rest: string[]] {
   return isBuiltFileAsked || !existsSync(snapshot) ? [machineNode, program] : loaded
 }
@@ -42,19 +44,19 @@ export interface Ran {
 export interface RunOptions {
   env?: Record<string, string>
   input?: string
-  /** Starts it with this Node. Default: as `programCommand` says. */
+  /** Node to start it with. Default: as `programCommand` does. */
   node?: string
-  /** Arguments of `node` in front of the program, where it is something that starts Node. */
+  /** Arguments in front of the program, if `node` is a command that starts Node. */
   before?: string[]
   cwd?: string
 }
 
-/** Node's compile cache, as the service has it: each start of the hub or of a command takes a tenth less. */
+/** Node's compile cache, as the service uses it: it saves a tenth of each start of the hub or of a command. */
 const compileCache = join(import.meta.dirname, '../../node_modules/.cache/claude-net-compiled')
 
 /**
- * A clean environment: nothing of the developer's own machine leaks into a test. What waits in an outbox stays where a test has put
- * it, and no process outlives one that does not ask for it.
+ * Returns an environment without variables of the developer's machine. By default, no process is started that drains the outbox: kept
+ * messages stay there, and no process outlives its command.
  */
 export function cleanEnv(env: Record<string, string> = {}): Record<string, string> {
   const base = { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', NODE_COMPILE_CACHE: compileCache }
@@ -70,9 +72,9 @@ export async function run(args: string[], { env, input = '', node, before = [], 
   return ranOf(child, input)
 }
 
-/** Returns the output and status of a process that was just started, once it ends; `input` is its whole standard input. */
+/** Returns the output and exit status of a process that was just started, once it has ended; `input` is its whole standard input. */
 export async function ranOf(child: ChildProcessWithoutNullStreams, input = ''): Promise<Ran> {
-  // Not `end('')`, which writes: a process that ends at once would make that an EPIPE.
+  // Not `end('')`: that writes, which fails with EPIPE if the process has ended already.
   child.stdin.end(input || undefined)
   const [stdout, stderr, [code]] = await Promise.all([
     collect(child, 'stdout'),

@@ -6,12 +6,12 @@ import type { TestHub } from './hub.ts'
 import type { TestMachine } from './machine.ts'
 
 /**
- * Fault of one response of the hub. The request has been forwarded completely in every case, so the hub has executed it.
+ * Fault in one response of the hub. The request has been forwarded completely in every case, so the hub has executed it.
  *
- *   cut      all but the last byte of it passes, then the connection is closed
- *   reset    nothing of it passes, the connection is reset
- *   swallow  nothing of it passes, the connection stays open: the client waits in vain
- *   hold     it passes when `release` is called
+ *   cut      all but its last byte is passed on, then the connection is closed
+ *   reset    none of it is passed on, the connection is reset
+ *   swallow  none of it is passed on, the connection stays open: the client waits until its timeout
+ *   hold     it is passed on when `release` is called
  */
 export type Fault = 'cut' | 'reset' | 'swallow' | 'hold'
 
@@ -19,14 +19,14 @@ interface Plan {
   fault: Fault
   /** Start of the request line: `POST /v1/inbox/ack`. */
   request: string
-  /** Number of such requests that are passed on first. */
+  /** Number of such requests that are passed on before the fault. */
   after: number
   happened: () => void
 }
 
 /**
- * A TCP proxy in front of any HTTP server that can make responses fail. It understands just enough HTTP/1.1 to detect where a request
- * begins.
+ * A TCP proxy in front of any HTTP server that can make responses fail. It parses HTTP/1.1 only as far as needed to find the start of a
+ * request.
  */
 export class HubProxy {
   readonly #hub: Pick<TestHub, 'port'>
@@ -62,8 +62,8 @@ export class HubProxy {
   }
 
   /**
-   * Makes the response to the next request that begins so fail, or to the one after `after` of them. Returns a promise for the moment when
-   * the hub has responded.
+   * Makes the response to the next request that begins with `request` fail, after `after` such requests have passed. Returns a promise that
+   * resolves when the hub has responded.
    */
   spoil(fault: Fault, request: string, after = 0): Promise<void> {
     return new Promise(happened => this.#plans.push({ fault, request, after, happened }))
@@ -96,7 +96,7 @@ export class HubProxy {
       else spoilAnswer(plan.fault, client, chunk)
       plan?.happened()
     })
-    // A side that ends or fails takes the other with it, as without a proxy.
+    // If one side ends or fails, the other is closed too, as without a proxy.
     client.on('close', () => hub.destroy())
     hub.on('end', () => client.end())
     hub.on('close', () => plan?.fault === 'swallow' || client.destroy())
@@ -124,7 +124,7 @@ export async function startProxy(hub: TestHub): Promise<HubProxy> {
   return proxy
 }
 
-/** Makes `machine` reach its hub at `url` from its next process on. */
+/** Changes the address of the hub in the configuration of `machine`, for processes started from now on. */
 export function reachAt(machine: TestMachine, url: URL): void {
   const file = `${machine.home}/config.json`
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), hub: url.origin }))

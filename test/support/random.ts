@@ -1,7 +1,7 @@
 /** A reproducible random generator: mulberry32, numbers from 0 up to but not including 1. */
 export type Random = () => number
 
-/** Returns `CLAUDE_NET_SEED`, or a new seed for every run, printed so that a failure can be reproduced. */
+/** Returns `CLAUDE_NET_SEED`, or a new seed for each run. Prints it, so that a failure can be reproduced. */
 export function printedSeed(): number {
   const seed = Number(process.env.CLAUDE_NET_SEED ?? Math.floor(Math.random() * 2 ** 32))
   console.log(`CLAUDE_NET_SEED=${seed}`)

@@ -11,7 +11,7 @@ export interface RawRequest {
   headers?: Record<string, string>
   /** The source address: on Linux every 127.x.y.z is local. */
   localAddress?: string
-  /** Bytes and strings go out as they are; anything else as JSON, with its content type. */
+  /** Bytes and strings are sent as they are; anything else as JSON, with its content type. */
   body?: unknown
 }
 
@@ -56,7 +56,7 @@ export function raw(
         resolve({ status: response.statusCode!, headers: response.headers, text, json: parse(text) })
       })
     })
-    // A hub that refuses before it has read everything closes the connection during the write: the response counts.
+    // A hub that refuses before it has read everything closes the connection during the write: its response is still the result.
     outgoing.on('error', error => answered || reject(error))
     outgoing.end(bytes)
   })
@@ -69,7 +69,7 @@ export function rawBytes({ url }: { url: URL }, bytes: string | Buffer): Promise
     const socket = connect(Number(url.port), url.hostname, () => socket.write(bytes, 'latin1'))
     socket.on('data', chunk => (received += chunk.toString('latin1')))
     socket.on('close', () => resolve(received))
-    // The connection may be cut during the write: the bytes received before count.
+    // The connection may be cut during the write: the bytes received before are the result.
     socket.on('error', error => (received === '' ? reject(error) : resolve(received)))
   })
 }

@@ -25,7 +25,7 @@ export class Recorder {
   }
 
   /** Forwards new connections to another target. */
-  leadTo(target: URL): void {
+  forwardTo(target: URL): void {
     this.#target = { port: Number(target.port), host: target.hostname }
     for (const socket of this.#sockets) socket.destroy()
   }

@@ -4,8 +4,8 @@ import type { TestHub } from './hub.ts'
 import { errorOf, type RawAnswer, type RawRequest, raw } from './raw.ts'
 
 /**
- * Makes `request` and expects that the hub refuses it with `code`, a message that matches `says` and a hint, changes nothing and
- * stays ready. Returns the response, for further checks.
+ * Makes `request` and expects the hub to refuse it with `code`, a hint and a message that matches `says`, to change nothing and to stay
+ * ready. Returns the response, for further checks.
  */
 export async function expectRefused(
   hub: TestHub,
@@ -21,7 +21,7 @@ export async function expectRefused(
   expect(answer.status).toBeLessThan(500)
   expect(answer.headers['content-type']).toMatch(/^application\/json/)
   expect(error.hint.length).toBeGreaterThan(5)
-  // An error is for reading: it must not send back what was sent.
+  // An error must not send back what was sent.
   expect(answer.text.length).toBeLessThan(2000)
   expect(await traces(hub, before)).toEqual(before)
   expect(await raw(hub, { path: '/readyz' })).toMatchObject({ status: 200, json: { ready: true } })
@@ -29,14 +29,14 @@ export async function expectRefused(
 }
 
 export interface Traces {
-  /** Time at which they were taken first, in ms since 1970. */
+  /** Time at which they were first taken, in ms since 1970. */
   at: number
   members: unknown
 }
 
 /**
- * Returns what a request could have changed: each member with its number of unread messages, and the sessions that began since `before`
- * was taken. The use of a token is no change, nor is the end of a session that was silent for too long.
+ * Returns what a request could have changed: each member with its number of unread messages, and the sessions that began since `before` was
+ * taken. The use of a token does not count as a change, nor does the end of a session that was silent for too long.
  */
 export async function traces(hub: TestHub, before?: Traces): Promise<Traces> {
   const at = before?.at ?? Date.now()

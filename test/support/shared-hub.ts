@@ -6,8 +6,8 @@ import { api } from '../../src/protocol/api.ts'
 import { TestHub } from './hub.ts'
 
 /**
- * One hub for all tests of the enclosing block, started before the first of them; its directory is kept and named when one
- * fails. `make` returns a hub that is not started yet and keeps its data in `dataDir`.
+ * Returns one hub for all tests of the enclosing block, which is started before the first of them. Its directory is kept, and named, when a
+ * test fails. `make` returns a hub that is not started yet and keeps its data in `dataDir`.
  */
 export function sharedHub(make = (dataDir: string) => new TestHub({ dataDir })): TestHub {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-shared-hub-'))
@@ -26,8 +26,8 @@ export function sharedHub(make = (dataDir: string) => new TestHub({ dataDir })):
 }
 
 /**
- * A shared hub (`sharedHub`) for tests that each want it to themselves: every call returns it with no members and groups, running, also where
- * an earlier test left its own or stopped the hub. The log and the audit keep the traces of earlier tests.
+ * Returns a function that prepares a shared hub (`sharedHub`) for a test that needs it empty: it starts the hub if an earlier test stopped
+ * it, and removes members and groups. The log and the audit keep the traces of earlier tests.
  */
 export function emptiedHub(make?: (dataDir: string) => TestHub): () => Promise<TestHub> {
   const hub = sharedHub(make)

@@ -1,6 +1,6 @@
-// A hub in a process of its own, to be killed: `soak-hub.ts DATA-DIR ENTRIES-FILE SEED STARTED-AT`. It works by chance until its input
-// ends, and then closes. Each batch is a line of the file, written before it is applied: after a kill the last ones may not be in the
-// store, and the next process writes others with their numbers. Says `ready` once it works.
+// A hub in a process of its own, to be killed: `soak-hub.ts DATA-DIR ENTRIES-FILE SEED STARTED-AT`. It executes random commands until its
+// standard input ends, then closes. Each batch is appended to the entries file as a line before it is applied: after a kill, the last
+// batches may not be in the store, and the next process reuses their numbers. Prints `ready` once the members exist.
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { openHub } from '../../src/hub/open-hub.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
@@ -10,16 +10,16 @@ import { seededRandom } from './random.ts'
 const [dataDir, entriesFile, seed, startedAt] = process.argv.slice(2) as [string, string, string, string]
 
 /** Factor by which the clocks run faster, so that messages expire and texts are deleted within seconds. */
-const haste = 100_000
+const clockSpeed = 100_000
 
-const clock = () => Number(startedAt) + (Date.now() - Number(startedAt)) * haste
+const clock = () => Number(startedAt) + (Date.now() - Number(startedAt)) * clockSpeed
 const fail = (what: unknown) => {
   throw what
 }
 mkdirSync(dataDir, { recursive: true })
 const hub = openHub({ dataDir, now: clock, monotonic: clock, onBug: (_, error) => fail(error), onStorageError: fail })
 const { state } = hub
-// A line that a kill left unfinished ends here.
+// Ends a line that a kill left incomplete.
 appendFileSync(entriesFile, '\n')
 for (const way of ['applyBatch', 'applyUnsettled'] as const) {
   const apply = state[way].bind(state)

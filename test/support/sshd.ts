@@ -9,7 +9,7 @@ import { findTool } from './newcomer.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
-/** Options before the machines' key in authorized_keys, as docs/operations.md tells admins to write them. */
+/** Options before the machines' key in authorized_keys, as docs/operations.md recommends them. */
 export const restricted = (port: number) => `restrict,port-forwarding,permitopen="localhost:${port}"`
 
 /** Returns the reason why no ssh server can be started here, or undefined. */
@@ -17,7 +17,7 @@ export function whyNoSshd(): string | undefined {
   if (!findTool('sshd')) return 'these tests need sshd of openssh-server, which is not installed here'
   if (!findTool('ssh')) return 'these tests need ssh of openssh-client, which is not installed here'
   try {
-    // The directory in which Debian's sshd drops its privileges; its service creates it, but need not run here.
+    // Debian's sshd needs this directory for its unprivileged processes; the service creates it, but may not run here.
     mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   } catch {
     return 'these tests need the directory /run/sshd, which is not there and cannot be made'
@@ -33,17 +33,17 @@ export interface SshdPlace {
   wrapper?: string[]
 }
 
-/** A real sshd on a loopback port, with keys of its own, for one test. `ssh` in `tools` knows it by the alias `ovh5`. */
+/** A real sshd on a loopback port, with keys of its own, for one test. `ssh` in `tools` reaches it by the alias `ovh5`. */
 export class Sshd {
   readonly dir: string
   readonly port: number
-  /** A directory for the PATH: `ssh` with this server's configuration in place of the user's. */
+  /** Directory for the PATH: its `ssh` uses this server's configuration in place of the user's. */
   readonly tools: string
-  /** Files that the client reads, for tests to change. */
+  /** Files that the client reads, which tests may change. */
   readonly clientConfig: string
   readonly knownHosts: string
   readonly authorizedKeys: string
-  /** The machines' private key; `.pub` beside it. */
+  /** The machines' private key; the public key is in `.pub` beside it. */
   readonly key: string
   #process: ChildProcess | undefined
   #stopped: number[] = []
@@ -88,7 +88,7 @@ LogLevel VERBOSE
     chmodSync(join(this.tools, 'ssh'), 0o755)
   }
 
-  /** Writes the client's configuration, with more lines for `ovh5`. */
+  /** Writes the client's configuration, with `more` lines for `ovh5`. */
   configureClient(more = ''): void {
     writeFileSync(
       this.clientConfig,
@@ -115,7 +115,7 @@ LogLevel VERBOSE
     writeFileSync(this.authorizedKeys, `${options} ${readFileSync(`${this.key}.pub`, 'utf8')}`)
   }
 
-  /** Makes the client trust this host with the public key of a file. */
+  /** Writes the host key in a file (default: the server's own) to the client's known_hosts. */
   knowHost(key = 'host_key'): void {
     const [type, text] = readFileSync(join(this.dir, `${key}.pub`), 'utf8').split(' ')
     const { address } = this.#place
@@ -123,7 +123,7 @@ LogLevel VERBOSE
     writeFileSync(this.knownHosts, `${where} ${type} ${text}\n`)
   }
 
-  /** A `PATH` on which `ssh` is this server's client. */
+  /** A `PATH` whose `ssh` is configured for this server. */
   get path(): string {
     return `${this.tools}:${process.env.PATH}`
   }
@@ -137,7 +137,7 @@ LogLevel VERBOSE
     await until('sshd to listen', () => this.log.split('Server listening').length > listening)
   }
 
-  /** Restarts it with more lines at the start of its configuration, where the first of a kind counts. */
+  /** Restarts it with more lines at the start of its configuration, where the first line of a keyword takes effect. */
   async restart(more = ''): Promise<void> {
     await this.kill()
     const file = join(this.dir, 'sshd_config')
@@ -155,7 +155,7 @@ LogLevel VERBOSE
     return this.log.split('Accepted publickey').length - 1
   }
 
-  /** kill -9 of the server and of every connection it holds. */
+  /** Kills the server and all its connections with SIGKILL. */
   async kill(): Promise<void> {
     const child = this.#process
     if (!child || child.exitCode !== null || child.signalCode !== null) return
@@ -164,7 +164,7 @@ LogLevel VERBOSE
     await ended
   }
 
-  /** Suspends the server and every connection that it holds, like a network that drops everything. */
+  /** Suspends the server and all its connections, like a network that drops every packet. */
   freeze(): void {
     const { pid } = this.#process!
     this.#stopped = stopAll(pid!)

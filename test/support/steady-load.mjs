@@ -1,5 +1,5 @@
-// Sends messages to a hub, half of the senders over kept connections and half over a new one each, until its standard input ends.
-// An id that got no answer is sent again. Prints what it saw in JSON: ids that ended at 201 or 200, and every failure by its kind.
+// Sends messages to a hub until its standard input ends: half of the senders over persistent connections, the others over a new one per
+// request. Retries an id until it is stored. Prints a summary as JSON: the ids that ended with 201 or 200, and every failure by its kind.
 import { randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
 
@@ -8,7 +8,7 @@ const seen = { stored: [], repeated: 0, failures: {}, longestMs: 0 }
 let isOver = false
 process.stdin.on('end', () => (isOver = true)).resume()
 
-/** A UUID of version 7, as the hub wants it. */
+/** Returns a UUID of version 7, which the hub requires. */
 function newId() {
   const hex = Date.now().toString(16).padStart(12, '0') + randomBytes(10).toString('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`

@@ -20,7 +20,7 @@ export const humans: Record<string, unknown> = {
   jaz: { id: jaz.id, username: 'jazimperial' },
 }
 
-/** Short intervals: waits that take minutes with Telegram take moments here. */
+/** Short intervals: waits that take minutes with Telegram take milliseconds to seconds here. */
 const timing = {
   pollS: 1,
   requestMs: 1_500,
@@ -38,7 +38,7 @@ export interface TelegramHub {
   tokenFile: string
 }
 
-/** Starts a real hub with a bridge to a fake Telegram of the running test, which has seen the people. */
+/** Starts a real hub with a bridge to a fake Telegram, where the people have private chats with the bot. Ends with the running test. */
 export async function startTelegramHub(
   settings: Record<string, unknown> & { timing?: Partial<typeof timing> } = {},
   config: Record<string, unknown> = {},
@@ -80,7 +80,7 @@ export async function inboxOf({ client, name }: TestMember, count: number): Prom
   })
 }
 
-/** Sends as `from` and returns the number that people see. */
+/** Sends as `from` and returns the number by which people refer to the message. */
 export async function tell(from: TestMember, to: string | string[], body: string, more: object = {}): Promise<number> {
   return (await from.client.call(api.sendMessage, { body: { to, body, ...more } })).seq
 }

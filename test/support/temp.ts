@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFailed, onTestFinished } from 'vitest'
 
-/** Creates a directory for the running test; it is removed when the test passes, and kept and named when it fails. */
+/** Creates a directory for the running test. It is removed when the test passes, and kept and named when it fails. */
 export function tempDir(purpose = 'test'): string {
   const dir = mkdtempSync(join(tmpdir(), `claude-net-${purpose}-`))
   let keep = false

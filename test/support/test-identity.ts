@@ -8,7 +8,7 @@ const file = (name: string) => readFileSync(join(import.meta.dirname, 'tls', nam
 
 const certificate = file('hub.pem')
 
-/** A key for servers that imitate a hub. */
+/** Identity for servers that imitate a hub. */
 export const testIdentity: HubIdentity = {
   privateKey: createPrivateKey(file('hub.key')),
   certificate,

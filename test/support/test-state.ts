@@ -24,7 +24,7 @@ export class TestState {
   /** Lead of the wall clock over the steady one, in ms. */
   clockOffset = 0
 
-  /** In `dir`, or in a directory of the running test. */
+  /** Opens the state in `dir`, or in a directory of the running test. */
   constructor(dir = tempDir('state')) {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     this.#wordFile = join(dir, 'search.db')
@@ -35,7 +35,7 @@ export class TestState {
     onTestFinished(() => this.state.close())
   }
 
-  /** The index of words of this state, as far as it has been updated. */
+  /** The word index of this state, as far as it has been updated. */
   get words(): WordIndex {
     if (!this.#words) {
       const words = new WordIndex(this.#wordFile, this.state.db)

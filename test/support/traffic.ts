@@ -11,12 +11,12 @@ const pauseMs = 10
 export interface TrafficOptions {
   history: History
   random: Random
-  /** Starts no new operation once it aborts. One in progress is repeated until it gets a response. */
+  /** Once it aborts, no new operation is started; one in progress is repeated until it gets a response. */
   signal: AbortSignal
 }
 
 /**
- * Sends one message after the other as `member`, each to one or several of `inboxes`, and repeats those with an unknown outcome under the
+ * Sends messages as `member`, one after the other, each to one or several of `inboxes`. Repeats sends with an unknown outcome under the
  * same id until there is a response, so that their order is known.
  */
 export async function sendAlong(member: TestMember, inboxes: string[], options: TrafficOptions): Promise<void> {
@@ -36,7 +36,7 @@ export async function sendAlong(member: TestMember, inboxes: string[], options: 
   }
 }
 
-/** Reads the inbox of `member` repeatedly, and acks some of the messages, occasionally again. */
+/** Reads the inbox of `member` repeatedly, and acks some of the messages, some of them twice. */
 export async function readAlong(member: TestMember, { history, random, signal }: TrafficOptions): Promise<void> {
   const { name, client } = member
   while (!signal.aborted) {

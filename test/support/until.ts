@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * Polls `claim` until it returns a truthy value, and returns that. For conditions that have no event.
- * Throws, naming `what`, when that takes longer than `deadlineMs`.
+ * Polls `claim` until it returns a truthy value, and returns that. For conditions that have no event. Throws, naming `what`, after
+ * `deadlineMs`.
  */
 export async function until<T>(
   what: string,
@@ -15,7 +15,7 @@ export async function until<T>(
     if (answer) return answer as Exclude<T, false | 0 | '' | null | undefined>
     const waitedMs = performance.now() - startedAt
     if (waitedMs > deadlineMs) throw new Error(`Waited ${deadlineMs} ms in vain for: ${what}`)
-    // A claim that sends a request costs both processes time, which the awaited work needs too.
+    // A claim that sends a request takes processor time from the work that is awaited.
     await delay(waitedMs < 200 ? 10 : waitedMs < 2000 ? 40 : 100)
   }
 }

@@ -2,9 +2,9 @@ import { closeSync, openSync } from 'node:fs'
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 
 /**
- * A process that has loaded the hub, and runs one after the other: for each message from its parent, until a signal ends it. It tells the
- * parent 'taken' when it has got the order, and 'stopped' when the process of a hub alone would have ended, which is when nothing keeps the event loop alive. What ends a
- * hub in any other way ends this process.
+ * A process that has loaded the hub, and runs one hub after the other: for each message from its parent, until a signal stops that hub.
+ * Sends 'taken' to the parent when it has received the order, and 'stopped' when the process of a single hub would have ended, which is
+ * when nothing keeps the event loop running. A hub that ends in any other way ends this process.
  */
 export interface WarmHubOrder {
   config: string
@@ -19,7 +19,7 @@ const { runHub } = (await import(hubBundle)) as typeof import('../../src/hub/ser
 
 process.on('message', async ({ log, ...flags }: WarmHubOrder) => {
   process.send!('taken')
-  // The lowest free descriptor is the one that was just closed.
+  // `open` returns the lowest free descriptor, which is the one just closed.
   for (const descriptor of [1, 2]) {
     closeSync(descriptor)
     openSync(log, 'a')

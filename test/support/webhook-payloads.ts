@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 
-/** Payloads in the shapes that the sources' documentation shows, cut down to what tells them apart. */
+/** Payloads as in the sources' documentation, reduced to the fields that distinguish them. */
 
 const repository = { id: 1296269, full_name: 'acme/web', html_url: 'https://github.com/acme/web', private: true }
 const sender = { login: 'octocat', id: 1, type: 'User', html_url: 'https://github.com/octocat' }

@@ -1,11 +1,11 @@
 import { StatementSync } from 'node:sqlite'
 
-/** Calls of SQLite by the main thread. */
+/** Use of SQLite by the main thread. */
 export interface Work {
   /** Number of statements that were run, and of rows that they returned. */
   statements: number
   rows: number
-  /** Maximum of both together between two turns of the event loop, during which other work waits. */
+  /** Maximum sum of both between two turns of the event loop: other work waits that long. */
   atOnce: number
   /** The distinct texts of the statements. */
   texts: Set<string>

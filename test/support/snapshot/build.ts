@@ -9,9 +9,9 @@ import { dist, snapshot } from './files.ts'
 const program = join(dist, 'claude-net.mjs')
 
 /**
- * Loads the program's machine side and keeps the memory of that process (a startup snapshot of V8), so that a test starts a command, a
- * hook or an MCP server at a third of the processor time: a process of its own still, of the same sources, which are only loaded
- * already. Called by Vitest before the tests. Where it cannot be done, tests start the built file.
+ * Creates a startup snapshot of V8: the memory of a process that has loaded the program's machine side. A test that starts a command, a
+ * hook or an MCP server from it needs a third of the processor time, still in a process of its own and from the same sources. Called by
+ * Vitest before the tests. If it fails, tests start the built file.
  */
 export default async function prepareSnapshot(): Promise<void> {
   if (!existsSync(program)) return
@@ -35,7 +35,10 @@ export default async function prepareSnapshot(): Promise<void> {
   }
 }
 
-/** The machine's side as one CommonJS file, as a snapshot needs it, that takes itself for the built file. */
+/**
+ * Bundles the machine's side into one CommonJS file, as a snapshot requires, which uses the URL and the directory of the built file as its
+ * own.
+ */
 async function bundleInto(outfile: string): Promise<void> {
   await build({
     entryPoints: [join(import.meta.dirname, 'entry.ts')],
@@ -45,10 +48,10 @@ async function bundleInto(outfile: string): Promise<void> {
     format: 'cjs',
     target: 'node24',
     logLevel: 'error',
-    // A smaller heap is read sooner.
+    // A smaller heap is loaded faster.
     minifyWhitespace: true,
     minifySyntax: true,
-    // The hub, the demo and the installer are required from dist/ when they are asked for.
+    // The hub, the demo and the installer are required from dist/ when they are used.
     supported: { 'dynamic-import': false },
     plugins: [separateBundles, builtins],
     alias: { '@modelcontextprotocol/server/_shims': resolve('src/mcp/sdk-shims.ts') },
@@ -72,14 +75,14 @@ const separateBundles: Plugin = {
   },
 }
 
-/** Node's own modules that hold nothing of the system, and may be in a snapshot. */
+/** Node's modules without state of the system, which a snapshot may contain. */
 const inert = new Set(
   'async_hooks buffer constants crypto diagnostics_channel events fs fs/promises os path process stream timers timers/promises url util v8'.split(
     ' ',
   ),
 )
 
-/** Node's other modules are loaded by the process that the snapshot becomes, when one of their exports is called. */
+/** Makes Node's other modules load in the process started from the snapshot, when one of their exports is called. */
 const builtins: Plugin = {
   name: 'builtins',
   setup(context) {
@@ -97,7 +100,7 @@ const builtins: Plugin = {
   },
 }
 
-/** Stands in the bundle: gives `exports` the exports `names` of the module that `load` loads. */
+/** Part of the bundle: defines the exports `names` of the module that `load` loads on `exports`. */
 function lazily(exports: object, load: () => Record<string, unknown>, names: string[]): void {
   for (const name of names) {
     const whenCalled = new Proxy(class {}, {

@@ -5,5 +5,5 @@ const root = join(import.meta.dirname, '../../..')
 /** Directory of the built files. */
 export const dist = join(root, 'dist')
 
-/** The machine's side, loaded already (build.ts). */
+/** Snapshot of the loaded machine's side (build.ts). */
 export const snapshot = join(root, 'node_modules/.cache/claude-net-snapshot/program.blob')

@@ -1,6 +1,6 @@
 /**
- * Listeners that modules register while they are loaded into a snapshot, which cannot contain them: `require` of a built-in module that
- * `builtins` in build.ts makes lazy throws until then, and listeners for signals wait.
+ * Listeners that modules register while they are loaded into a snapshot, which cannot contain them. Until `releaseProcess`, listeners for
+ * signals wait here, and `require` throws for a built-in module that `builtins` in build.ts makes lazy.
  */
 const waiting: [name: string, listener: () => void][] = []
 const { on } = process
@@ -11,10 +11,10 @@ process.on = ((name: string, listener: () => void) => {
   return process
 }) as typeof process.on
 
-/** Lets the process that a snapshot has become do as asked. */
+/** Registers the listeners, in the process started from the snapshot. */
 export function releaseProcess(): void {
   process.on = on
-  // Node keeps the working directory once it was asked for.
+  // Node caches the working directory once it was read; this clears the cache.
   process.chdir('.')
   for (const [name, listener] of waiting) process.on(name, listener)
   Object.assign(globalThis, { isLoadedSnapshot: true })
