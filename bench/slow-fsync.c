@@ -1,4 +1,4 @@
-/* A disk whose every fsync and fdatasync takes SLOW_FSYNC_US microseconds longer, for programs started with LD_PRELOAD.
+/* For LD_PRELOAD: simulates a disk on which each fsync and fdatasync takes SLOW_FSYNC_US microseconds longer.
    gcc -shared -fPIC -O2 -o slow-fsync.so slow-fsync.c */
 #define _GNU_SOURCE
 #include <stdlib.h>

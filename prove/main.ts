@@ -1,4 +1,4 @@
-// Proves what Claude Net promises, by runs that anyone can repeat. docs/proof.md says what is covered, and what is not.
+// Checks the promises of Claude Net by reproducible runs. docs/proof.md describes what is covered, and what is not.
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
@@ -36,7 +36,7 @@ interface Options {
   json?: boolean
 }
 
-// A planted fault is put into the modules as they are loaded: until then none of the program's may be.
+// `--plant` changes modules as they are loaded, so none of the program's modules may be loaded before.
 const isPlanted = process.argv.some(each => /^--plant(=|$)/.test(each))
 const { faults } = isPlanted ? { faults: [] } : await import('./real/faults/all.ts')
 const names = planted.map(({ name }) => name)
@@ -191,18 +191,18 @@ async function simulate(): Promise<PartResult> {
   const histories = rounds ?? (simMs === undefined ? (isSimAlone ? 500 : mode.histories) : Number.POSITIVE_INFINITY)
   if (!plan && !process.send) say(`--sim --seed ${seed}${Number.isFinite(histories) ? ` --rounds ${histories}` : ''}`)
   const { signal, onRound } = progressOf(simMs, say)
-  // Fewer are not worth a second process.
+  // Fewer histories are not worth a second process.
   if (jobs > 1 && !plan && histories >= 50) {
     const { plant, shrink } = options
     return await inParallel({ jobs, seed, rounds: histories, plant, shrink, signal, onRound })
   }
-  // Loaded only now: a planted fault is put into the modules as they are loaded.
+  // Imported late, because `--plant` changes modules as they are loaded.
   const { runSimulations } = await import('./sim/part.ts')
   const step = numberOf('step', options.step, 1)
   return await runSimulations({ seed, step, rounds: histories, plan, signal, say, onRound, shrinks: options.shrink })
 }
 
-/** Some of the planted faults, others each day. */
+/** Tries some of the planted faults, others each day. */
 async function plants(count: number): Promise<PartResult> {
   const { findPlanted } = await import('./try-planted.ts')
   return await findPlanted({ rounds: 300, seed: 1, only: ofTheDay(names, count, began), say })

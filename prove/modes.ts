@@ -1,12 +1,12 @@
 /** Extent of one run. */
 export interface Mode {
-  /** Time in which rounds with real processes are begun, in ms. */
+  /** Time in which rounds with real processes may start, in ms. */
   realMs: number
   /** Duration of the faults of one such round, in ms. */
   harmMs: number
   /** Number of simulated histories. */
   histories: number
-  /** Number of planted faults that the simulation has to find. */
+  /** Number of planted faults that the simulation must find. */
   plants: number
 }
 

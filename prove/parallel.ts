@@ -6,16 +6,16 @@ import { type Progress, summed } from './summary.ts'
 export interface ParallelOptions {
   jobs: number
   seed: number
-  /** Infinity for a run that ends by `signal`. */
+  /** Number of rounds; Infinity for a run that ends by `signal`. */
   rounds: number
   plant?: string
   shrink: boolean
-  /** Ends every process after the round that it plays. */
+  /** Ends every process after its current round. */
   signal: AbortSignal
   onRound: (progress: Progress) => void
 }
 
-/** Shares the rounds among processes like this one, which take the seeds in turn, and sums up their results. */
+/** Distributes the rounds over processes like this one, which take the seeds in turn, and sums up their results. */
 export async function inParallel(options: ParallelOptions): Promise<PartResult> {
   const { jobs, seed, rounds, plant, shrink, signal, onRound } = options
   const began = performance.now()
@@ -40,7 +40,7 @@ export async function inParallel(options: ParallelOptions): Promise<PartResult> 
   return { name: 'sim', ...summed(shares, (performance.now() - began) / 1000) }
 }
 
-/** Result of a process that ended without one: the results of the others must not be lost with it. */
+/** Returns the result of a process that ended without one, so that the results of the others are not lost. */
 function lostShare(error: Error, firstSeed: number, { histories, failures }: Progress = { histories: 0, failures: 0 }) {
   const names = ['acknowledged', 'operations', 'steps', 'simulatedMs', 'kills', 'repeated', 'undecided']
   return {
@@ -56,12 +56,12 @@ function lostShare(error: Error, firstSeed: number, { histories, failures }: Pro
 }
 
 export interface AloneOptions {
-  /** Ends the process after its round; it prints its result all the same. */
+  /** Ends the process after its current round; it still prints its result. */
   signal?: AbortSignal
   onMessage?: (progress: Progress) => void
 }
 
-/** Runs a process like this one, and returns its result, whatever it found. */
+/** Runs a process like this one and returns its result, whether it found failures or not. */
 export async function runAlone(args: string[], { signal, onMessage }: AloneOptions = {}): Promise<PartResult> {
   const child: ChildProcess = spawn(process.execPath, [`${import.meta.dirname}/main.ts`, '--sim', '--json', ...args], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

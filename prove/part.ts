@@ -6,22 +6,22 @@ export interface Row {
   rounds: number
   /** Number of times that it struck. */
   strikes: number
-  /** Sends that were answered as stored. */
+  /** Sends acknowledged as stored. */
   acknowledged: number
   /** Messages, acks and notices that were lost. */
   lost: number
   twice: number
   reordered: number
-  /** Messages that were forged, changed or wrongly receipted, and everything else that breaks a promise. */
+  /** Messages that were forged or changed, wrong receipts, and all other broken promises. */
   lied: number
-  /** The longest time in ms from a fault until what it had stopped went on; undefined where that was not measured. */
+  /** Longest time in ms from a fault until the interrupted work continued; undefined where that was not measured. */
   worstMs?: number
 }
 
-/** A failure that can be repeated. */
+/** A reproducible failure. */
 export interface Failure {
   what: string
-  /** The command that shows it again. */
+  /** The command that reproduces it. */
   repeat: string
 }
 
@@ -32,8 +32,8 @@ export interface Skipped {
 }
 
 /**
- * The column of the table in which a violation counts: `stuck` is what never came to its end, `broken` what the program or a round itself showed to
- * be wrong, `diverged` hubs that should be alike.
+ * Column of the table in which a violation counts. `stuck` is an operation that never ended, `broken` an error of the program or of the
+ * round itself, `diverged` hubs whose content differs.
  */
 export const violationColumn: Record<Kind | 'broken' | 'stuck' | 'diverged', 'lost' | 'twice' | 'reordered' | 'lied'> =
   {
@@ -57,7 +57,7 @@ export const violationColumn: Record<Kind | 'broken' | 'stuck' | 'diverged', 'lo
 /** Result of one part of the proof. */
 export interface PartResult {
   name: string
-  /** One sentence: how much was tried, in what time. */
+  /** One sentence: number of trials and duration. */
   summary: string
   rows: Row[]
   failures: Failure[]

@@ -3,14 +3,14 @@ import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** A fault that is put into one file of the program while it is loaded, to see that it is found. */
+/** A fault that is inserted into one file of the program as it is loaded, to check that it is found. */
 export interface Planted {
   name: string
   /** The promise that it breaks. */
   breaks: string
-  /** Below `src/`. */
+  /** Path below `src/`. */
   file: string
-  /** Each text, which must be there once, and what stands in its place. */
+  /** Texts that must each occur once, and their replacements. */
   changes: readonly (readonly [from: string, to: string])[]
 }
 
@@ -268,7 +268,10 @@ export const planted: readonly Planted[] = [
 
 const src = join(import.meta.dirname, '../src')
 
-/** The file of `planted` with the fault in it. Throws when the text to change is not there once: the fault must be written anew. */
+/**
+ * Returns the text of the file with the fault `planted` inserted. Throws unless each text to replace occurs once: the fault must then be
+ * adapted.
+ */
 export function withFault({ name, file, changes }: Omit<Planted, 'breaks'>, text: string): string {
   let changed = text
   for (const [from, to] of changes) {
@@ -279,11 +282,11 @@ export function withFault({ name, file, changes }: Omit<Planted, 'breaks'>, text
   return changed
 }
 
-/** Puts a fault into the modules that are loaded from now on. */
+/** Inserts a fault into the modules that are loaded from now on. */
 export function plant(name: string): void {
   const fault = planted.find(each => each.name === name)!
   const path = join(src, fault.file)
-  // Fails now, not when the module is loaded.
+  // Throws now if the fault does not fit, rather than when the module is loaded.
   withFault(fault, readFileSync(path, 'utf8'))
   registerHooks({
     load(url, context, nextLoad) {

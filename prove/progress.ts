@@ -1,14 +1,14 @@
 import type { Progress } from './summary.ts'
 
-/** Interval at which the progress of a run is printed: in its first minute, and later, in ms. */
+/** Interval at which the progress of a run is printed, in its first minute and later, in ms. */
 const sayEveryMs = { first: 5000, later: 30_000 }
 
 /** Interval at which a process that runs a share of the rounds reports its progress, in ms. */
 const reportEveryMs = 1000
 
 /**
- * Returns what ends a run of the simulation, and what takes its progress. It ends after `limitMs`, on the first SIGINT or SIGTERM (a
- * second one kills), and in a process that has a share of the rounds also when the process that started it is gone.
+ * Returns a signal that ends a run of the simulation, and a callback for its progress. The signal fires after `limitMs`, on the first
+ * SIGINT or SIGTERM (a second one kills), and, in a process that runs a share of the rounds, also when its parent has ended.
  */
 export function progressOf(
   limitMs: number | undefined,
@@ -17,7 +17,7 @@ export function progressOf(
   const ending = new AbortController()
   const end = () => ending.abort()
   if (limitMs !== undefined) setTimeout(end, limitMs).unref()
-  // A terminal sends its SIGINT to every process of the run: in one with a share, another signal follows.
+  // A terminal sends SIGINT to every process of the run. A process with a share also gets a signal from its parent, which must not kill it.
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     if (process.send) process.on(name, end)
     else process.once(name, end)

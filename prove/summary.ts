@@ -1,7 +1,7 @@
 import type { PartResult, Row } from './part.ts'
 import { faultNames } from './sim/faults.ts'
 
-/** Most failures that are listed; what else fails is counted. */
+/** Maximum number of failures that are listed; further ones are counted only. */
 export const maxListed = 20
 
 export interface Progress {
@@ -9,7 +9,7 @@ export interface Progress {
   failures: number
 }
 
-/** The figures of a run, in one sentence and for `--json`, and its rows, of the shares that were played at the same time. */
+/** Sums up shares that were played concurrently: the figures in one sentence and for `--json`, and the rows. */
 export function summed(shares: readonly PartResult[], seconds: number): Omit<PartResult, 'name'> {
   const sum = (name: string) => shares.reduce((total, { figures }) => total + Number(figures[name]), 0)
   const [histories, undecided, failed] = [sum('histories'), sum('undecided'), sum('failed')]

@@ -3,7 +3,7 @@ import type { PartResult } from './part.ts'
 import { planted } from './plant.ts'
 
 export interface TryOptions {
-  /** Most histories that are played to find one fault. */
+  /** Maximum number of histories that are played to find one fault. */
   rounds: number
   seed: number
   /** Names of the faults to try; undefined for all. */
@@ -11,18 +11,18 @@ export interface TryOptions {
   say: (text: string) => void
 }
 
-/** Number of histories that are played before their failures are looked at. */
+/** Number of histories that are played before their failures are examined. */
 const atOnce = 25
 
 interface Found {
   name: string
   breaks: string
-  /** The rounds up to the one in which it was found; undefined when it was not. */
+  /** Number of rounds up to the one in which it was found; undefined if it was not. */
   rounds: number | undefined
   by: string
 }
 
-/** Plays the simulation with each planted fault until it is found. Prints which were, and returns whether all are. */
+/** Plays the simulation with each planted fault until it is found. Prints which were, and returns whether all were. */
 export async function tryPlanted({ json, ...options }: TryOptions & { json: boolean }): Promise<boolean> {
   const found = await tryAll(options)
   const survivors = found.filter(each => each.rounds === undefined)
@@ -37,7 +37,7 @@ export async function tryPlanted({ json, ...options }: TryOptions & { json: bool
   return survivors.length === 0
 }
 
-/** The same as a part of a run: one that is not found is a failure. */
+/** Does the same as a part of a run: a fault that is not found is a failure. */
 export async function findPlanted(options: TryOptions): Promise<PartResult> {
   const { rounds, seed } = options
   const found = await tryAll(options)

@@ -33,7 +33,7 @@ class Story {
     this.end(this.begin({ kind: 'ack', inbox, ids }), result)
   }
 
-  /** Appends a message to ada's inbox; the caller keeps the order of the seqs. */
+  /** Appends a message to ada's inbox; the caller must pass ascending seqs. */
   store(id: string, seq: number, acked = false): void {
     this.ada.rows.push({ ...seen(id, seq), acked })
     if (!acked) this.ada.unread.push(id)
@@ -54,7 +54,7 @@ class Story {
     for (const each of told) this.lines.push({ op, type: 'event', told: each })
   }
 
-  /** Starts a session of ada's. Returns how to notify it of messages at a time, to release it, and to end it. */
+  /** Starts a session of ada's. Returns functions that notify it of messages at a time, release it, and end it. */
   session(name: string, project?: string) {
     const op = this.begin({ kind: 'session', inbox: 'ada', session: name, ...(project && { project }) })
     const tell = (told: Told) => void this.lines.push({ op, type: 'event', told })
@@ -133,7 +133,7 @@ test('concurrent operations may be seen in either order', () => {
 
 const ofLane = { kind: 'send' as const, from: 'carl', to: ['ada'], body: 'text', lane: 'carl' }
 
-/** Histories that no correct hub produces, by kind and description, each with the change that makes it of the correct one. */
+/** Histories that no correct hub produces, by kind and description; each function turns the correct history into one of them. */
 const planted: Record<Kind, Record<string, (story: Story) => void>> = {
   lost: {
     'an acknowledged message is in no inbox': ({ ada }) => {

@@ -37,20 +37,20 @@ export interface Violation {
 
 export interface CheckOptions {
   /**
-   * Whether the hub that answers a read may be behind others, though not behind `atLeast` of the act. An inbox then has to be sequentially
-   * consistent instead of linearizable: writes in the order of time, reads in the order of their client.
+   * Whether the hub that responds to a read may be behind others, though not behind `atLeast` of the act. An inbox then has to be
+   * sequentially consistent instead of linearizable: writes are ordered by time, reads only relative to those of the same client.
    */
   mayLag?: boolean
-  /** Whether to search for an order that explains all answers of an inbox. Default: true. The other rules are always checked. */
+  /** Whether to search for an order that explains all results of an inbox. Default: true. The other rules are always checked. */
   searches?: boolean
-  /** Called with each inbox for which the search for an order was given up, so that its order is not judged. */
+  /** Called with each inbox for which the search was given up, so that its order is not judged. */
   onUndecided?: (inbox: string) => void
 }
 
 /** Checks the lines of a history in their order, and then the final inboxes. */
 export interface Rules {
   readonly violations: Violation[]
-  /** `act` is that of the line's operation. */
+  /** Takes the next line; `act` belongs to its operation. */
   take(line: Line, act: Act): void
   takeDump?(dump: InboxDump): void
 }
@@ -59,11 +59,11 @@ export interface Rules {
  * Checks a history and its final inboxes. Returns the violations:
  *
  *   lost              an acknowledged send is not in an inbox, not shown while unread, or marked as read without an ack
- *   twice             a message occurs twice in an inbox or an answer, or under two seqs
+ *   twice             a message occurs twice in an inbox or a response, or under two seqs
  *   phantom           a message was not sent, not sent to this inbox, or was refused; a session is notified of one for another project
  *   forged            a message names another sender
- *   reordered         a later send of a sender precedes an earlier one, seqs do not rise or do not agree, or a message appears before
- *                     one that was already shown
+ *   reordered         a later send of a sender precedes an earlier one, seqs do not ascend or do not agree, or a message appears
+ *                     before one that was already shown
  *   lost ack          the message of an acknowledged ack is unread again, or unknown to the hub
  *   changed           a text differs from the one that was sent
  *   receipt           a receipt reports what did not happen, or misses what was acknowledged
@@ -71,7 +71,7 @@ export interface Rules {
  *                     the turn of another session
  *   untold            a stream skips an unread delivery; no running session was notified of an unread message that none has read
  *   count             a reported number of unread messages is wrong
- *   not linearizable  no order of the operations of an inbox explains their answers
+ *   not linearizable  no order of the operations of an inbox explains their results
  *
  * An operation with an unknown result may or may not have taken effect; neither is a violation.
  */

@@ -4,10 +4,10 @@ import { ClaudeNetError } from '../../src/protocol/errors.ts'
 /**
  * Operations of a client, by kind. `to` names the inboxes that should receive a send; `body` is its whole text. A send with `mayExpire` may
  * leave its inboxes unread. `receipts` are requested by `of`, the sender of the message. `follow` opens a stream; `after` is the seq of the
- * cursor from which it resumes. `session` starts a session that is notified of an inbox; it runs until its operation ends. One with a project
- * is notified of messages for that project and for none.
+ * cursor from which it resumes. `session` starts a session that is notified of an inbox; it runs until its operation ends. One with a
+ * project is notified of messages for that project and for none.
  *
- * `atLeast` is the seq up to which the hub that answers must have applied the log, in histories of several hubs only: see `CheckOptions`.
+ * `atLeast` is the seq up to which the hub that responds must have applied the log, in histories of several hubs only: see `CheckOptions`.
  */
 export interface Acts {
   send: {
@@ -18,7 +18,7 @@ export interface Acts {
     body: string
     replyTo?: string
     mayExpire?: true
-    /** Project of the recipient that it is for. */
+    /** Project of the recipient that the message is for. */
     project?: string
     /** Kept messages of one lane are sent in the order in which they were written. */
     lane?: string
@@ -48,8 +48,8 @@ export interface ReceiptSeen {
 }
 
 /**
- * The hub's answers, by kind of act. A read is `complete` if no unread message follows its last one; `unread` is the reported number.
- * `at` is the seq up to which the hub that answered had applied the log, if it reported one.
+ * Results of the hub, by kind of act. A read is `complete` if no unread message follows its last one; `unread` is the reported number. `at`
+ * is the seq up to which the hub that responded had applied the log, if it reported one.
  */
 export interface Results {
   send: { seq: number; at?: number }
@@ -62,8 +62,8 @@ export interface Results {
 }
 
 /**
- * An event of a stream or of a session. `at` is in ms. `released`: other sessions of the machine may be notified of the same from now on, since
- * the session did not take a wake, or its server was killed.
+ * An event of a stream or of a session. `at` is in ms. After `released`, other sessions of the machine may be notified of the same
+ * messages, since the session did not accept a wake, or its server was killed.
  */
 export type Told =
   | { kind: 'inbox'; id: string; seq: number; from: string }
@@ -72,12 +72,13 @@ export type Told =
   | { kind: 'released' }
 
 /**
- * One line of a history. `invoke` opens the operation `op`; an `event` belongs to a stream or a session; one of the others, but for `kept`, ends it:
+ * One line of a history. `invoke` starts the operation `op`; an `event` belongs to a stream or a session; each of the others except `kept`
+ * ends the operation:
  *
- *   kept     no answer yet, but the client keeps the message and will send it
+ *   kept     no response yet, but the client stores the message and will send it
  *   ok       the hub succeeded, with this result
- *   fail     the hub refused for good: nothing was done
- *   unknown  no answer, or one that decides nothing: it was done or not
+ *   fail     the hub refused permanently: nothing was changed
+ *   unknown  no response, or an inconclusive one: the operation may have taken effect
  *
  * An operation without an end is unknown too. The lines are in the order of events at the clients. `client` is the caller, if one inbox has
  * several clients.
@@ -94,7 +95,7 @@ export class History {
   readonly lines: Line[] = []
   #ops = 0
 
-  /** Runs `call` as the operation `act`. Returns how it ended; throws errors that are not of the hub. */
+  /** Runs `call` as the operation `act`. Returns its end; throws errors that do not come from the hub. */
   async record<A extends Act, T>(
     act: A,
     call: () => Promise<T>,
@@ -112,7 +113,7 @@ export class History {
     }
   }
 
-  /** Opens an operation and returns its number. `client` is needed where one inbox has several. */
+  /** Starts an operation and returns its number. `client` is required if the inbox has several. */
   begin(act: Act, client?: string): number {
     const op = ++this.#ops
     this.lines.push({ op, type: 'invoke', act, ...(client !== undefined && { client }) })
@@ -124,7 +125,7 @@ export class History {
     this.lines.push({ op, type: 'event', told })
   }
 
-  /** Records that the client keeps the send `op`. */
+  /** Records that the client stores the send `op` and will send it. */
   keep(op: number): void {
     this.lines.push({ op, type: 'kept' })
   }
@@ -136,7 +137,7 @@ export class History {
     this.lines.push({ op, ...how })
   }
 
-  /** Number of operations that have begun and not ended. */
+  /** Number of operations that have started and not ended. */
   get underWay(): number {
     return this.lines.reduce(
       (open, { type }) => open + (type === 'invoke' ? 1 : type === 'event' || type === 'kept' ? 0 : -1),

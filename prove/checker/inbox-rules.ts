@@ -4,11 +4,11 @@ import type { Act, Acts, Line, Results, Seen } from './history.ts'
 /** State of one message over all attempts to send it. */
 interface Sent {
   act: Acts['send']
-  /** Seq that the hub returned; undefined while there is no answer. */
+  /** Seq that the hub returned; undefined before a response. */
   seq?: number
-  /** Number of attempts without a decisive end. */
+  /** Number of attempts without a conclusive end. */
   undecided: number
-  /** Whether its client keeps it and will send it. */
+  /** Whether its client stores it and will send it. */
   isKept: boolean
   /** Messages kept in its lane before it was written. */
   before: string[]
@@ -18,20 +18,20 @@ interface Sent {
 
 /** State of one inbox up to a line of the history. */
 interface Inbox {
-  /** Acknowledged sends to it for which no ack has begun: every read must show them. */
+  /** Acknowledged sends to it for which no ack has started: every read must show them. */
   owed: Set<string>
   ackBegun: Set<string>
-  /** Answered acks by message, with the seq that the hub had reached (0 if not reported) and the number of lines before. */
+  /** Acknowledged acks by message, with the seq that the hub had reached (0 if not reported) and the number of lines before. */
   ackAnswered: Map<string, { at: number; line: number }>
   /** Messages that a read has shown. */
   shown: Set<string>
-  /** Seq under which each message first occurred in a read, a stream or the answer to its send. */
+  /** Seq under which each message first occurred in a read, a stream or the response to its send. */
   seqs: Map<string, number>
   /** Highest seq in `shown`. */
   shownUpTo: number
 }
 
-/** A read that has begun, with what was known then. */
+/** A read that has started, with what was known then. */
 interface Reading {
   act: Acts['read']
   owed: string[]
@@ -146,7 +146,7 @@ export class InboxRules implements Rules {
     const floor = new Map(act.to.map(name => [name, this.#answeredUpTo.get(`${act.from} ${name}`) ?? 0]))
     const before = act.lane === undefined ? [] : [...(this.#lanes.get(act.lane) ?? [])]
     this.#sent.set(act.id, { act, undecided: 1, isKept: false, before, floor })
-    // An answer acks what it answers.
+    // An answer acks the message that it answers.
     if (act.replyTo !== undefined) this.#ackBegins(act.from, act.replyTo)
   }
 

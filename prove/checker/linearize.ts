@@ -1,7 +1,7 @@
 import type { InboxDump } from './check.ts'
 import type { Act, Line, Results, Seen } from './history.ts'
 
-/** Most places that the search for an order visits. A history that needs more stays undecided, which is no violation. */
+/** Maximum number of places that the search for an order visits. A history that needs more stays undecided, which is no violation. */
 const maxSteps = 200_000
 
 /**
@@ -21,8 +21,8 @@ interface Operation {
 
 /**
  * Searches for an order of the operations on one inbox, each between its begin and its end, in which an inbox that performs one operation
- * at a time would have returned all these answers (Wing and Gong's search, with Lowe's cache of dead ends). Returns undefined if there is
- * one, and otherwise a sentence about the answer that fits none. With `mayLag`, a read is ordered only relative to its own client.
+ * at a time would have returned all these results (Wing and Gong's search, with Lowe's cache of dead ends). Returns undefined if there is
+ * one, and otherwise a sentence about the result that does not fit. With `mayLag`, a read is ordered only relative to its own client.
  *
  * The seqs determine the order of the sends, and a read that fits at an eligible position is placed there immediately, since it changes
  * nothing: the search is over acks only.
@@ -128,12 +128,12 @@ function idOf({ what }: Operation): string {
   return what.kind === 'send' ? what.id : ''
 }
 
-/** A place in the search: the operations that are done, and the unread messages after them. */
+/** A place in the search: the operations done so far, and the unread messages after them. */
 interface Place {
   done: Uint8Array
   /** The first operation that is not done. */
   first: number
-  /** Number of certain ones that are not done. */
+  /** Number of certain operations that are not done. */
   left: number
   /** Number of sends that are done. */
   sent: number
@@ -205,7 +205,10 @@ class Search {
     }
   }
 
-  /** Sorts moves: first those that invalidate the fewest eligible reads, and of these certain ones. This order rarely needs backtracking. */
+  /**
+   * Sorts moves by harm: those that invalidate the fewest eligible reads come first, and among these the certain ones. This order rarely
+   * needs backtracking.
+   */
   #byHarm(moves: number[], eligible: number[]): number[] {
     if (moves.length < 2) return moves
     const reads = eligible.flatMap(index => {
@@ -244,7 +247,7 @@ class Search {
     for (let index = place.first; index < operations.length; index++) {
       const { begin, end, client, what } = operations[index]!
       if (done[index]) continue
-      // All further ones begin later still.
+      // Operations are sorted by `begin`: no further one is eligible.
       if (!this.#mayLag && begin > firstEnd) break
       open.push(index)
       firstEnd = Math.min(firstEnd, end)

@@ -4,22 +4,22 @@ import type { Act, Acts, Line, ReceiptSeen, Results } from './history.ts'
 /** State of one message at one recipient. */
 interface Known {
   ackBegun: boolean
-  /** Seq that the hub had reached when it answered the first ack, 0 if not reported; undefined while there is no answer. */
+  /** Seq that the hub had reached when it acknowledged the first ack, 0 if not reported; undefined before that. */
   ackAnswered?: number
   /** Sessions that began to mark it as fetched. */
   sessions: Set<string>
   fetchAnswered?: number
 }
 
-/** A request for receipts, with the least status of each recipient that was certain when it began. */
+/** A request for receipts, with the minimum status of each recipient that was certain when it started. */
 interface Asking {
   act: Acts['receipts']
   certain: Map<string, 'fetched' | 'acked'>
 }
 
 /**
- * A receipt must report only what was done, and everything acknowledged before it was requested; with `mayLag`, up to the required seq. A hub
- * that has not reached a message yet has no receipts of it.
+ * Checks that a receipt reports only what happened, and everything acknowledged before it was requested; with `mayLag`, up to the required
+ * seq. A hub that has not reached a message yet has no receipts of it.
  */
 export class ReceiptRules implements Rules {
   readonly violations: Violation[] = []
@@ -88,13 +88,13 @@ export class ReceiptRules implements Rules {
         this.#report(`${where} leave out ${recipient}, to whom it was sent`)
   }
 
-  /** Reports whether a message is ahead of a hub that has reached `at`, or may be. */
+  /** Reports whether a hub that has reached `at` may not have applied a message yet. */
   #isAhead(id: string, at: number | undefined): boolean {
     if (!this.#mayLag || at === undefined) return false
     return at < (this.#seqs.get(id) ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Checks that the reported action was done, or had begun. */
+  /** Checks that the reported action has been done, or at least started. */
   #isDone(id: string, { recipient, status, session }: ReceiptSeen, where: string): void {
     const sent = this.#sent.get(id)
     if (!sent?.to.includes(recipient)) {

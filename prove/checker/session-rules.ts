@@ -1,7 +1,7 @@
 import type { InboxDump, Kind, Rules, Violation } from './check.ts'
 import type { Act, Line, Told } from './history.ts'
 
-/** Time for which a message stays with the session that was notified of it, in ms; a turn lasts 45 s from a moment before. */
+/** Time for which no other session may be notified of a message, in ms; a turn lasts 45 s and starts slightly before the notice. */
 const turnMs = 30_000
 
 interface Session {
@@ -9,7 +9,7 @@ interface Session {
   name: string
   project: string | undefined
   hasEnded: boolean
-  /** Whether the machine's other sessions may be notified of what this one was: its server was killed, or it did not take a wake. */
+  /** Whether the machine's other sessions may be notified of its messages: its server was killed, or it did not accept a wake. */
   isReleased: boolean
   /** Messages that a hook has announced to it. */
   byHook: Set<string>
@@ -20,14 +20,14 @@ interface Session {
 }
 
 /**
- * A hook announces a message to a session once, unless another session has read it since, and one session of a machine is notified at a
- * time; in the end a session that still runs was notified of each unread message, unless one has read it. A session with a project is
- * notified of no message for another.
+ * Checks that a hook announces a message to a session once, unless another session has read it since; that one session of a machine is
+ * notified at a time; that in the end a running session was notified of each unread message, unless one has read it; and that a session
+ * with a project is not notified of messages for another.
  */
 export class SessionRules implements Rules {
   readonly violations: Violation[] = []
   readonly #sessions = new Map<number, Session>()
-  /** Projects of the messages that are for one, by id. */
+  /** Projects of the messages that have one, by message id. */
   readonly #projects = new Map<string, string>()
 
   take(line: Line, act: Act): void {
@@ -61,7 +61,7 @@ export class SessionRules implements Rules {
     if (by === 'hook') byHook.add(id)
     if (by === 'read') {
       session.read.add(id)
-      // The message is that session's now, and comes back unannounced when it ends.
+      // This session holds the message now; once it has ended, hooks may announce the message to the others again.
       for (const other of this.#of(inbox)) if (other !== session) other.byHook.delete(id)
     }
     const before = notified.get(id)

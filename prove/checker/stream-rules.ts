@@ -3,21 +3,21 @@ import type { Act, Acts, Line, Results, Told } from './history.ts'
 
 interface Stream {
   inbox: string
-  /** Seq after which it continues; 0 for one without a cursor. */
+  /** Seq after which it continues; 0 without a cursor. */
   after: number
   told: Set<string>
 }
 
 /**
- * A stream must have each delivery once, in the order of the inbox, without skipping unread ones; one that resumes must have nothing from
- * before its cursor.
+ * Checks that a stream has each delivery once, in the order of the inbox, without skipping unread ones, and that a resumed one has nothing
+ * from before its cursor.
  */
 export class StreamRules implements Rules {
   readonly violations: Violation[] = []
   readonly #sent = new Map<string, { act: Acts['send']; seq?: number }>()
   /** Acknowledged sends that may not expire, by inbox, in the order of their seqs. */
   readonly #answered = new Map<string, { id: string; seq: number }[]>()
-  /** Messages for which an ack has begun, by inbox: a stream may skip them. */
+  /** Messages for which an ack has started, by inbox: a stream may skip them. */
   readonly #ackBegun = new Map<string, Set<string>>()
   readonly #streams = new Map<number, Stream>()
 

@@ -2,11 +2,11 @@ import { hash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Most bytes of all files of a corpus. */
+/** Maximum size of all files of a corpus together, in bytes. */
 const maxBytes = 100_000
 const maxFiles = 60
 
-/** Prefix in the name of inputs that have failed once: they are never removed. */
+/** Name prefix of inputs that have failed once: they are never removed. */
 const failedOnce = 'failed-'
 
 export interface Kept {
@@ -24,7 +24,7 @@ export class Corpus {
     this.#maxFiles = most
   }
 
-  /** Returns all inputs, ordered by name; none without a corpus. */
+  /** Returns all inputs, ordered by name; empty if there is no corpus. */
   read(): Kept[] {
     try {
       const names = readdirSync(this.dir).sort()
@@ -34,7 +34,7 @@ export class Corpus {
     }
   }
 
-  /** Replaces the corpus by `inputs`, as many of the first as fit, and keeps those that have failed once. */
+  /** Replaces the corpus by the first of `inputs` that fit, and keeps those that have failed once. */
   replace(inputs: readonly Buffer[]): void {
     const stay = this.read().filter(({ name }) => name.startsWith(failedOnce))
     let bytes = stay.reduce((sum, { input }) => sum + input.byteLength, 0)

@@ -1,13 +1,13 @@
 import { type Profiler, Session } from 'node:inspector'
 
-/** Code that ran: for each file the positions in its text that did, as pairs of start and end. */
+/** Code that ran: for each file the positions in its text, as pairs of start and end. */
 export type Covered = Map<string, number[]>
 
-/** Records which parts of the program's text this process has run, by V8's block coverage. */
+/** Records by V8's block coverage which parts of the program's text this process has run. */
 export class Coverage {
   readonly #session = new Session()
   readonly #prefix: string
-  /** For each file 1 at each character that has run. */
+  /** For each file, 1 at each character that has run. */
   readonly #seen = new Map<string, Uint8Array>()
 
   /** Covers the files whose URL begins with `prefix`. */

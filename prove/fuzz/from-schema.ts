@@ -55,7 +55,7 @@ export function fitting(schema: JsonSchema, random: Random, strings: Strings, fi
   }
 }
 
-/** Returns the names of all fields of a schema, and the words that its values may be. */
+/** Returns the names of all fields of a schema, and the allowed words of its values. */
 export function wordsOf(schema: JsonSchema): string[] {
   const inner = [
     ...Object.values(schema.properties ?? {}),

@@ -23,7 +23,7 @@ export interface Answer {
   text: string
 }
 
-/** Most bytes of a response that are read. */
+/** Maximum size of a response that is read, in bytes. */
 const maxAnswerBytes = 8_000_000
 
 /** Headers of a logged-in browser. */
@@ -108,7 +108,7 @@ export class HubWorld {
         response.on('data', (chunk: Buffer) => {
           chunks.push(chunk)
           bytes += chunk.byteLength
-          // A stream lasts as long as it is read.
+          // A stream does not end by itself.
           if (bytes > maxAnswerBytes || response.headers['content-type']?.startsWith('text/event-stream')) end()
         })
         const end = () => {

@@ -15,7 +15,7 @@ import { Watchdog } from './watchdog.ts'
 
 export interface FuzzOptions {
   seed: number
-  /** Limits, whichever is reached first; 0 rounds replay the corpus only. */
+  /** Limits of the run: the first one that is reached ends it; 0 rounds replay the corpus only. */
   rounds: number
   seconds: number
   /** Whether inputs that reach new code are saved as files. */
@@ -39,7 +39,7 @@ export interface FuzzResult {
   /** Number of new inputs that reached new code. */
   found: number
   slowestMs: number
-  /** Growth of the memory in use after a collection, from the first measurement to the last, in MiB. */
+  /** Growth of the memory in use, measured after garbage collection, from the first measurement to the last, in MiB. */
   grownMiB: number
   seconds: number
   /** Hash of all inputs in order: the same for the same seed, corpus and coverage. */
@@ -47,13 +47,13 @@ export interface FuzzResult {
   failures: FuzzFailure[]
 }
 
-/** Time that one input may take, in ms; longer in a replay, which tests run on busy machines. */
+/** Time limit for one input, in ms; longer in a replay, which tests run on busy machines. */
 const maxInputMs = { fuzz: 10_000, replay: 40_000 }
-/** Inputs between two measurements of coverage: one takes as long as many inputs. */
+/** Inputs between two measurements of coverage: one measurement takes as long as many inputs. */
 const batchSize = 16
 /** Inputs between two measurements of the memory in use. */
 const memoryEvery = 1000
-/** Largest allowed growth of the memory in use since the first measurement, in MiB. */
+/** Maximum growth of the memory in use since the first measurement, in MiB. */
 const maxGrowthMiB = 64
 const maxFailures = 20
 
@@ -133,7 +133,7 @@ class Run {
       const others = pool.map(({ input }) => input)
       const batch: Buffer[] = []
       for (; batch.length < batchSize && round < rounds; round++) {
-        // Newer inputs have reached code that older ones have not.
+        // Prefers newer inputs, which have reached code that older ones have not.
         const parent = others[Math.floor(Math.sqrt(random()) * others.length)] ?? Buffer.from('')
         batch.push(mutated(random, random() < 0.3 ? pick(random, others) : parent, { ...this.#target, others }))
       }
@@ -236,7 +236,7 @@ class Run {
     }
   }
 
-  /** Throws `Broken` if it does not end within the time of an input. */
+  /** Throws `Broken` if it does not end within the time limit of an input. */
   async #inTime(running: Promise<void> | undefined): Promise<void> {
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new Broken(`no end within ${this.#maxMs} ms`)), this.#maxMs)
@@ -277,7 +277,7 @@ function inWords(error: unknown): string {
   return `${error.name}: ${error.message}${place ? ` (${place})` : ''}`
 }
 
-/** Returns the kind of a failure: its words, without numbers, ids and names. */
+/** Returns the kind of a failure: its text, without numbers, ids and names. */
 function kindOf(what: string): string {
   return what.replaceAll(/[0-9a-f]{6,}|\d+|'[^']*'|"[^"]*"/g, '#').slice(0, 120)
 }

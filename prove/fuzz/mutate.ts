@@ -1,7 +1,7 @@
 import { pick, type Random } from '../sim/random.ts'
 import { deepValue, longText } from './target.ts'
 
-/** Sources of mutations, beside random numbers. */
+/** Sources of mutations, besides random numbers. */
 export interface Material {
   /** Whether inputs are JSON. */
   json: boolean
@@ -10,7 +10,7 @@ export interface Material {
   others: readonly Buffer[]
 }
 
-/** Most bytes of an input. */
+/** Maximum size of an input, in bytes. */
 const maxBytes = 4096
 
 /** Returns `input` with one to four mutations. */

@@ -8,7 +8,7 @@ export interface FuzzPartOptions {
   /** A single target; by default all of them in turn. */
   target?: string
   seed: number
-  /** Limits of each target, whichever is reached first; 0 rounds replay the corpus only. */
+  /** Limits of each target: the first one that is reached ends it; 0 rounds replay the corpus only. */
   rounds: number
   seconds: number
   /** A file with a single input to run. */
@@ -21,7 +21,7 @@ export interface FuzzPartOptions {
 /** The names of all targets. */
 export const targetNames = targets.map(({ name }) => name)
 
-/** Fuzzes and prints the results. Resolves to whether no promise was broken. */
+/** Fuzzes and prints the results. Resolves to whether all promises were kept. */
 export async function runFuzz(options: FuzzPartOptions): Promise<boolean> {
   const { input, json, say, seed } = options
   const chosen = targets.filter(({ name }) => options.target === undefined || name === options.target)
@@ -38,7 +38,7 @@ export async function runFuzz(options: FuzzPartOptions): Promise<boolean> {
   }
   const results: FuzzResult[] = []
   for (const target of chosen) {
-    // A replay is short; otherwise each target has a process of its own, which an input may crash.
+    // A replay is short; otherwise each target runs in a process of its own, since an input may crash it.
     const isAlone = chosen.length === 1 || options.rounds === 0
     const result = isAlone ? await fuzz(target, options) : await inProcess(target.name, options)
     say(

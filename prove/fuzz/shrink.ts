@@ -1,6 +1,6 @@
 import { placesOf } from './mutate.ts'
 
-/** Most attempts to shrink one input. */
+/** Maximum number of attempts to shrink one input. */
 const maxTries = 40
 
 /** Returns a smaller input for which `isStill` holds; `input` itself if none was found. */
@@ -33,7 +33,7 @@ export async function smaller(
   return best
 }
 
-/** Returns the JSON without its part number `index`; undefined past the last, or for anything but JSON. */
+/** Returns the JSON without its part number `at`; undefined past the last part, or if the input is not JSON. */
 function withoutPlace(input: Buffer, at: number): Buffer | undefined {
   try {
     const box = { value: JSON.parse(input.toString('utf8')) as unknown }

@@ -7,15 +7,17 @@ export interface Target {
   json: boolean
   /** Words that have a meaning in the inputs. */
   dictionary: readonly string[]
-  /** Initial inputs, beside the corpus. */
+  /** Initial inputs, besides the corpus. */
   seeds: readonly string[]
-  /** Most files in the corpus; default 60. */
+  /** Maximum number of files in the corpus; default 60. */
   maxFiles?: number
   open(): Promise<OpenTarget>
 }
 
 export interface OpenTarget {
-  /** Runs the program with one input. Throws `Broken` for a broken promise; any other error is the program's own, and counts too. */
+  /**
+   * Runs the program with one input. Throws `Broken` for a broken promise; any other error comes from the program, and is a failure too.
+   */
   run(input: Buffer): Promise<void>
   /** Called after every few inputs. Throws if the program no longer works. */
   check?(): Promise<void>
@@ -38,7 +40,7 @@ export const longText = '$long'
 /** Placeholder for 2,000 nested arrays. */
 export const deepValue = '$deep'
 
-/** Parses a JSON input and expands its placeholders: `words` has those of the target. */
+/** Expands the placeholders in a parsed JSON input; `words` contains those of the target. */
 export function filledIn(value: unknown, words: Readonly<Record<string, () => string>> = {}): unknown {
   if (typeof value === 'string') {
     if (value === deepValue) return deep()

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 
-/** Most bytes of an input that the watchdog can save. */
+/** Maximum size of an input that the watchdog can save, in bytes. */
 const room = 1 << 20
 
 const source = `

@@ -101,9 +101,9 @@ export const bites: readonly Bite[] = [
 ]
 
 export interface BiteOptions {
-  /** Only these faults; undefined for all. */
+  /** Names of the faults; undefined for all. */
   only?: readonly string[]
-  /** Most rounds within which a bug must be found. */
+  /** Maximum number of rounds in which a bug must be found. */
   rounds: number
   seed: number
   say: (text: string) => void
@@ -148,11 +148,11 @@ async function roundsToFind(
     const output = await runNode(root, args, { CLAUDE_NET_PROVE_PROGRAM: program })
     const { failures, skipped = [] } = JSON.parse(output) as PartResult
     if (skipped[0]) throw new Error(`${fault} cannot be played here: ${skipped[0].why}`)
-    // A round that went wrong itself has found nothing.
+    // A round that failed by itself has found nothing.
     const failure = failures.find(({ what }) => !what.includes('the round itself went wrong'))
     if (failure) {
       const [, first = '', dir] = /\n {2}(.*)[\s\S]* are in (\S+)/.exec(failure.what) ?? []
-      // The failure was expected: its files are not needed.
+      // The failure was expected, so its files are not needed.
       if (dir) rmSync(dir, { recursive: true, force: true })
       return { round, what: first.slice(0, 120) }
     }

@@ -17,20 +17,20 @@ export interface Credential {
 /** The hubs of one round: one, or several over a log that they share. */
 export interface Cluster {
   readonly hubs: readonly HubProcess[]
-  /** Addresses for members, who try the next one when one does not respond. */
+  /** Addresses for members, which try the next one when one does not respond. */
   readonly urls: readonly URL[]
   readonly adminToken: string
   /** Options of the checker: hubs that share a log may be behind one another. */
   readonly checks: CheckOptions
-  /** Starts every hub and resolves once all of them respond. */
+  /** Starts every hub. Resolves once all of them respond. */
   start(): Promise<void>
-  /** Undoes all harm: resolves when every hub runs and has caught up with the others. */
+  /** Ends all faults. Resolves when every hub runs and has caught up with the others. */
   heal(): Promise<void>
   /** Adds a machine over the public routes. */
   join(name: string): Promise<Credential>
   /** Reads each inbox as its reader would, then stops the hubs and reads the same inboxes from the store. */
   dump(members: readonly Credential[]): Promise<InboxDump[]>
-  /** Copies the stores into `dir`, to analyse a failure. */
+  /** Copies the stores into `dir`, for the analysis of a failure. */
   keepStores(dir: string): void
   /** Kills every process, whatever its state. */
   close(): Promise<void>
@@ -118,7 +118,7 @@ export async function readAll(url: URL, { token }: Credential): Promise<{ unread
   }
 }
 
-/** Returns the inboxes from the store in `dataDir`, with what their readers were shown. No hub may run on it. */
+/** Returns the inboxes from the store in `dataDir`, with the messages that their readers were shown. No hub may run on it. */
 export function dumpStore(
   dataDir: string,
   reads: ReadonlyMap<string, { unread: string[]; count: number }>,

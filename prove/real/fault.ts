@@ -11,11 +11,11 @@ export interface Broken {
 /** One round of a fault, with a cluster and a load of its own. */
 export interface Round {
   seed: number
-  /** Random numbers of this round: what the harm is and when it strikes. */
+  /** Random numbers of this round, which determine the kind and the time of the faults. */
   random: Random
   /** Directory of this round; kept, and named, when the round fails. */
   dir: string
-  /** Time that the harm may last, in ms: rounds are short in quick runs. */
+  /** Time for which faults may strike, in ms: rounds are short in quick runs. */
   harmMs: number
   say(text: string): void
   /** Counts one strike of the fault. */
@@ -34,12 +34,12 @@ export interface RoundResult {
 
 export interface Fault {
   name: string
-  /** The harm, in one sentence. */
+  /** The fault, in one sentence. */
   title: string
   /** Requirements; if one is missing, the fault is listed as skipped with the reason. */
   needs: readonly Need[]
   /** Whether `--quick` includes it. */
   isQuick?: boolean
-  /** Plays one round. Throws when the round itself went wrong, which counts as a failure. */
+  /** Plays one round. Throws if the round itself fails, which counts as a failure. */
   run(round: Round): Promise<RoundResult>
 }

@@ -5,31 +5,31 @@ import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openIdentity } from '../../src/hub/identity/identity.ts'
 
-/** The built program. The environment may name another build, with a bug planted in it. */
+/** The built program. The environment may name another build that contains a planted bug. */
 export const program = process.env.CLAUDE_NET_PROVE_PROGRAM ?? resolve(import.meta.dirname, '../../dist/claude-net.mjs')
 
-/** Time that a hub may take to start or to end, in ms. */
+/** Maximum time for a hub to start or to end, in ms. */
 const patienceMs = 60_000
 
 export interface HubOptions {
   dataDir: string
-  /** Default: beside the directory. */
+  /** Default: beside the data directory. */
   logFile?: string
   /** Default: any free port, the same after restarts. */
   port?: number
-  /** More fields of hub.json. Limits are off by default. */
+  /** Further fields of hub.json. Limits are off by default. */
   config?: Record<string, unknown>
   /** Command in front of the hub's command line, such as `['ip', 'netns', 'exec', …]`. */
   wrapper?: string[]
   env?: Record<string, string>
 }
 
-/** Thrown when a hub ended instead of starting. The message has its output. */
+/** Thrown when a hub ended instead of starting. The message contains its output. */
 export class NotStarted extends Error {
   override name = 'NotStarted'
 }
 
-/** A real hub in a process of its own, over TCP on loopback. Its creator ends it with `kill` or `stop`. */
+/** A real hub in a process of its own, over TCP on loopback. Its creator must end it with `kill` or `stop`. */
 export class HubProcess {
   readonly dataDir: string
   readonly logFile: string
@@ -75,11 +75,11 @@ export class HubProcess {
     return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : ''
   }
 
-  /** Starts the process and resolves once it listens. Throws `NotStarted` when it ends instead. */
+  /** Starts the process and resolves once it listens. Throws `NotStarted` if it ends instead. */
   async start(): Promise<void> {
     const { config, wrapper = [], env } = this.#options
     const isNew = mkdirSync(this.dataDir, { recursive: true, mode: 0o700 }) !== undefined
-    // The code that makes a certificate takes a new hub longest to load; here it is loaded once.
+    // Most of a new hub's start is the loading of the library that makes certificates; this process has it loaded.
     if (isNew && !config?.tls) await openIdentity(this.dataDir)
     const configFile = `${this.dataDir}.hub.json`
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
@@ -106,19 +106,19 @@ export class HubProcess {
     this.#port = Number(new URL(url).port)
   }
 
-  /** kill -9. */
+  /** Sends SIGKILL. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL')
   }
 
   /** Sends SIGTERM. Resolves with its exit status, or the signal that ended it. */
   async stop(): Promise<number | string> {
-    // SIGSTOP would block SIGTERM.
+    // A process stopped by SIGSTOP would not handle SIGTERM.
     this.resume()
     return await this.#end('SIGTERM')
   }
 
-  /** SIGSTOP: it exists, but does nothing until `resume`. */
+  /** Sends SIGSTOP: the process does nothing until `resume`. */
   pause(): void {
     if (this.isRunning) this.#child!.kill('SIGSTOP')
   }
@@ -146,8 +146,8 @@ export class HubProcess {
   }
 }
 
-/** The log line with its address: each of two hubs on one directory has its own. */
+/** The log line with the address. Two hubs on one directory each log their own. */
 const listening = /"url":"([^"]+)"[^\n]*"msg":"the hub listens"/
 
-/** Node's compile cache: each start of the hub takes a tenth less. */
+/** Node's compile cache: it saves a tenth of each start of the hub. */
 const compileCache = resolve(import.meta.dirname, '../../node_modules/.cache/claude-net-compiled')

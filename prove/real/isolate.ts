@@ -4,12 +4,13 @@ import type { PartResult } from '../part.ts'
 import { isolatedBy } from './needs.ts'
 import type { RealOptions } from './part.ts'
 
-/** Loopback is down in a new network namespace. */
+/** Sets up loopback, which is down in a new network namespace. */
 const withLoopback = ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
 
 /**
- * Runs the real part in a process with its own mount, network and process namespaces, so that it cannot affect the machine and leaves
- * nothing behind, however it ends. Without namespaces it runs anyway, and faults that need them are skipped with the reason.
+ * Runs the real part in a process with its own mount, network and process namespaces, so that it cannot affect the machine, and leaves
+ * nothing behind however it ends. If namespaces cannot be created, it runs without them, and faults that need them are skipped with the
+ * reason.
  */
 export async function runIsolated(options: Omit<RealOptions, 'say'>): Promise<PartResult> {
   const way = waysIn.find(each => spawnSync(each[0]!, [...each.slice(1), ...withLoopback, 'true']).status === 0)

@@ -6,7 +6,7 @@ import { type Cluster, type Credential, readAll } from './cluster.ts'
 import type { Broken } from './fault.ts'
 import { Member, type MemberOptions } from './member.ts'
 
-/** Time in which everything started must complete once the harm has ended, in ms. */
+/** Time in which everything in flight must complete once the faults have ended, in ms. */
 const calmLimitMs = 90_000
 
 export interface LoadOptions {
@@ -33,7 +33,7 @@ export interface LoadOptions {
 export class Load {
   readonly history = new History()
   readonly credentials: Credential[] = []
-  /** Violations that the program itself shows, not the checker. */
+  /** Violations found outside the checker. */
   readonly violations: Broken[] = []
   /** Set by `end`. */
   dumps: InboxDump[] = []
@@ -106,7 +106,7 @@ export class Load {
     throw new Error(`No operation failed with ${why} within ${limitMs} ms`)
   }
 
-  /** Resolves when everything started has completed and streams have shown all unread messages; closes the members. */
+  /** Resolves when everything in flight has completed and streams have shown all unread messages. Closes the members. */
   async rest(): Promise<void> {
     await Promise.all(this.#members.map(member => member.finish()))
     await this.#untilShown()
@@ -119,7 +119,7 @@ export class Load {
   }
 
   /**
-   * Heals the cluster, waits for everything started to complete, reads all inboxes, stops the hubs, and returns the violations. An
+   * Heals the cluster, waits for everything in flight to complete, reads all inboxes, stops the hubs, and returns the violations. An
    * operation not completed, or a message not shown by a stream, within 90 s counts as lost.
    */
   async end(): Promise<Broken[]> {
@@ -146,7 +146,7 @@ export class Load {
     await Promise.all(this.#members.map(member => member.close().catch(() => {})))
   }
 
-  /** Returns messages that a stream showed but no inbox has: a hub may show only what it cannot lose. */
+  /** Returns messages that a stream showed but no inbox contains: a hub may show only what is durable. */
   #shownButNotStored(): Broken[] {
     return this.#members.flatMap(({ name, shown }) => {
       const stored = new Set(this.dumps.find(({ inbox }) => inbox === name)?.rows.map(({ id }) => id))

@@ -32,7 +32,7 @@ export class Machine {
       LANG: 'C.UTF-8',
       HOME: userHome,
       CLAUDE_NET_HOME: this.home,
-      // The outbox waits for the next command: no process outlives the one that kept a message.
+      // No background process drains the outbox: it is drained by the next command.
       CLAUDE_NET_DRAINER: 'off',
     }
     return spawn(process.execPath, [program, ...args], { cwd: userHome, env, stdio: 'pipe' })

@@ -1,4 +1,4 @@
-// The real part in a process of its own, as `isolate.ts` starts it: options as JSON in, a PartResult as JSON out.
+// Runs the real part in a process of its own, which `isolate.ts` starts: options as JSON in, a PartResult as JSON out.
 import { type RealOptions, runReal } from './part.ts'
 
 const options = JSON.parse(process.argv[2]!) as Omit<RealOptions, 'say'>

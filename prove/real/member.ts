@@ -20,7 +20,7 @@ export interface MemberOptions {
   urls: readonly URL[]
   /** All members to write to, including this one. */
   names: readonly string[]
-  /** Whether it sends to `all`: there are no other machines than those in `names`. */
+  /** Whether it sends to `all`, which requires that there are no machines besides `names`. */
   broadcasts: boolean
   history: History
   random: Random
@@ -32,15 +32,18 @@ export interface MemberOptions {
   readPaceMs: number
   /** Number of concurrent sends. */
   lanes: number
-  /** Most characters of a text. */
+  /** Maximum number of characters of a text. */
   textLength: number
-  /** Whether hubs may be behind one another: then an operation records what its reader knows. */
+  /** Whether hubs may be behind one another: operations then record the seq that the member has seen. */
   mayLag: boolean
-  /** Returns the headers of each request, given the highest seq that this member knows. */
+  /** Returns the headers of each request, given the highest seq that this member has seen. */
   headers?: (known: number) => Record<string, string>
 }
 
-/** A machine with an inbox over real TCP: sends, reads, acks, asks for receipts and follows, and records each operation in the history. */
+/**
+ * A machine with an inbox over real TCP. It sends, reads, acks, requests receipts and follows its inbox, and records each operation in the
+ * history.
+ */
 export class Member {
   readonly name: string
   /** All messages that its streams have shown. */
@@ -69,7 +72,7 @@ export class Member {
     this.#options = options
     this.#others = options.names.filter(name => name !== this.name)
     const { token } = credential
-    // Hubs over one log are used as the machine's client uses them.
+    // Hubs over one log are used in the same way as by the machine's client.
     this.#hubs = options.mayLag ? new HubsAsOne(urls, random) : undefined
     this.#clients = this.#hubs
       ? [new HubClient({ transport: this.#hubs, token })]
@@ -77,17 +80,17 @@ export class Member {
     this.#home = Math.floor(random() * this.#clients.length)
   }
 
-  /** Starts to send, read, ack, ask and follow, all concurrently. */
+  /** Starts all activities, concurrently. */
   start(): void {
     const lanes = Array.from({ length: this.#options.lanes }, () => this.#sends())
     this.#lives = Promise.all([...lanes, this.#reads(), this.#asks()])
     this.#follows = this.#follow()
-    // Callers that await them get the error; until then it must not be an unhandled rejection.
+    // Callers that await them get the error; this only prevents an unhandled rejection before.
     this.#lives.catch(() => {})
     this.#follows.catch(() => {})
   }
 
-  /** Starts nothing new; resolves when everything in flight has completed. */
+  /** Starts nothing new. Resolves when everything in flight has completed. */
   async finish(): Promise<void> {
     this.#isStopping = true
     await this.#lives
@@ -188,7 +191,7 @@ export class Member {
     }
   }
 
-  /** Asks for the receipts of its sends. */
+  /** Requests the receipts of its sends repeatedly. */
   async #asks(): Promise<void> {
     const { random, readPaceMs } = this.#options
     while (!this.#isStopping) {
@@ -207,7 +210,7 @@ export class Member {
     }
   }
 
-  /** Follows its inbox across every break, from its last cursor. */
+  /** Follows its inbox from its last cursor, across every disconnection. */
   async #follow(): Promise<void> {
     const { history } = this.#options
     const { signal } = this.#closing
@@ -231,7 +234,7 @@ export class Member {
           }
           if (event.cursor === undefined) continue
           cursor = event.cursor
-          // Of several events with one seq only the last has a cursor: only then all of it is known.
+          // Of several events with one seq, only the last has a cursor: only then have all of them arrived.
           this.#known = Math.max(this.#known, seq)
         }
       } catch (error) {

@@ -19,7 +19,7 @@ export const isolatedBy = 'CLAUDE_NET_PROVE_ISOLATED'
 
 const reasons = new Map<Need, string | undefined>()
 
-/** Returns why this machine does not meet `need`; undefined if it does. */
+/** Returns the reason why this machine does not meet `need`; undefined if it does. */
 export function whyNot(need: Need): string | undefined {
   if (!reasons.has(need)) reasons.set(need, looks[need]())
   return reasons.get(need)

@@ -10,14 +10,14 @@ import { whyNot } from './needs.ts'
 export interface RealOptions {
   /** Seed of the first round of each fault; later rounds count up from it. */
   seed: number
-  /** Rounds of each fault; undefined for as many as fit into `budgetMs`, in turn, at least one each. */
+  /** Number of rounds of each fault; undefined for as many as fit into `budgetMs`, in turn, at least one each. */
   rounds?: number
   budgetMs: number
   /** Names of faults; undefined for all. */
   only?: string[]
-  /** Only the quick ones. */
+  /** Whether only quick faults are played. */
   isQuick?: boolean
-  /** Time that the harm of one round lasts, in ms. */
+  /** Time for which the faults of one round may strike, in ms. */
   harmMs: number
   say: (text: string) => void
 }

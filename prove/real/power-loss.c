@@ -1,8 +1,7 @@
 /*
- * Keeps, beside the files of a process, what is certain to be left of them if the power goes: a copy of each file as it was when its
- * last sync began. For LD_PRELOAD; CLAUDE_NET_SYNCED is the directory of the copies, which take the names of the files. Each sync takes
- * CLAUDE_NET_SYNC_US microseconds longer, that of the database 20 times as long, so that a process that is killed often has written
- * what it has not synced.
+ * For LD_PRELOAD: copies each file that the process syncs to the directory CLAUDE_NET_SYNCED, under its name, as it was when its last sync
+ * began. The copies are what a loss of power certainly preserves. Each sync takes CLAUDE_NET_SYNC_US microseconds longer, that of the
+ * database 20 times as long, so that a process that is killed has often written data that is not synced.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Copies the store's file behind `fd` to `fresh`; `copy` is the name that it takes once it is synced. Returns how many times as long its
- * sync takes, 0 for any other file. */
+/* Copies the store's file behind `fd` to `fresh`; `copy` is the name that it gets once it is synced. Returns the factor by which its sync
+ * takes longer, 0 for any other file. */
 static int keep(int fd, char *copy, char *fresh) {
   const char *synced = getenv("CLAUDE_NET_SYNCED");
   char link[64], path[4096];

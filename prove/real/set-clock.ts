@@ -1,7 +1,7 @@
 import { globSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A wall clock for a process, settable while it runs, by libfaketime. Monotonic clocks stay the machine's. */
+/** A wall clock for a process, settable while it runs, by libfaketime. Monotonic clocks are not changed. */
 export class SetClock {
   readonly env: Record<string, string>
   readonly #file: string
@@ -16,7 +16,7 @@ export class SetClock {
       FAKETIME_TIMESTAMP_FILE: this.#file,
       FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      // File times stay real: setting a clock does not change them either.
+      // File times must stay real: they do not depend on the clock.
       NO_FAKE_STAT: '1',
     }
   }

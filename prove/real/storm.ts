@@ -4,7 +4,7 @@ import type { Round, RoundResult } from './fault.ts'
 import type { HubOptions } from './hub-process.ts'
 import { Load, type LoadOptions } from './load.ts'
 
-/** Starts a standalone hub, with its store in the directory of the round unless `options` names another; it ends with the round. */
+/** Starts a standalone hub, with its store in the directory of the round unless `options` names another. It ends with the round. */
 export async function oneHub(round: Round, options: Partial<HubOptions> = {}): Promise<OneHub> {
   const cluster = new OneHub({ dataDir: join(round.dir, 'hub'), ...options })
   round.defer(() => cluster.close())
@@ -22,8 +22,7 @@ export async function startLoad(round: Round, load: Load, sends: number): Promis
 }
 
 /**
- * Plays a round: members use a started cluster, `harm` does the harm, and `ended` judges the outcome. `harm` resolves when there is no more
- * harm to come.
+ * Plays a round: members use a started cluster, `harm` injects the faults and resolves after the last one, and `ended` judges the outcome.
  */
 export async function storm(
   round: Round,
@@ -36,14 +35,14 @@ export async function storm(
   return await ended(round, started, cluster)
 }
 
-/** Heals the cluster, waits for all operations to complete, and has the checker judge the inboxes and the history. */
+/** Heals the cluster, waits for all operations to complete, and runs the checker on the inboxes and the history. */
 export async function ended(round: Round, load: Load, cluster: Cluster): Promise<RoundResult> {
   const violations = await load.end()
   if (violations.length > 0) cluster.keepStores(round.dir)
   return { acknowledged: load.acknowledged, violations, worstMs: load.worstSendMs }
 }
 
-/** Repeats `stroke` for as long as the harm of the round may last, at least once. */
+/** Repeats `stroke` for the harm time of the round, at least once. */
 export async function forAWhile(round: Round, stroke: () => Promise<void>): Promise<void> {
   const began = performance.now()
   do await stroke()

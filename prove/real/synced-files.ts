@@ -14,7 +14,7 @@ export interface Fate {
   files: Set<string>
 }
 
-/** A directory in which the library of `power-loss.c` keeps what a hub has synced. */
+/** A directory in which the library of `power-loss.c` stores what a hub has synced. */
 export class SyncedFiles {
   readonly #dir: string
   /** Environment of a hub whose syncs are to be recorded. */
@@ -52,10 +52,10 @@ export class SyncedFiles {
       const [before, after] = [synced ?? Buffer.alloc(0), written ?? Buffer.alloc(0)]
       if (!before.equals(after)) fate.files.add(name)
       writeFileSync(file, torn(before, after, isKept, fate), { mode: 0o600 })
-      // The current content is now on disk.
+      // The current content counts as synced from now on.
       writeFileSync(this.#path('synced', name), readFileSync(file))
     }
-    // It is in memory only.
+    // The shared-memory file is never on disk.
     rmSync(join(dataDir, 'hub.db-shm'), { force: true })
     return fate
   }
@@ -78,7 +78,10 @@ export class SyncedFiles {
   }
 }
 
-/** Returns the bytes of a file with `synced` on disk and `written` as its last content; a sector in neither is zeros. */
+/**
+ * Returns a file whose content on disk was `synced` and whose last content was `written`; `isKept` decides for each sector that differs. A
+ * sector in neither is zeros.
+ */
 function torn(synced: Buffer, written: Buffer, isKept: () => boolean, fate: Fate): Buffer {
   const bytes = Buffer.alloc(isKept() ? written.length : synced.length)
   for (let at = 0; at < bytes.length; at += sectorBytes) {

@@ -13,7 +13,7 @@ const inputs = [
   ...['package.json', 'package-lock.json', 'install.sh', 'LICENSE'],
 ]
 
-/** A copy of the checkout that builds the program with changes. It is removed with `using`. */
+/** A copy of the checkout that builds the program with changes. Removed at the end of the `using` scope. */
 export class Variant implements Disposable {
   readonly #dir = mkdtempSync(join(tmpdir(), 'claude-net-variant-'))
 
@@ -27,7 +27,7 @@ export class Variant implements Disposable {
     return join(this.#dir, 'dist/claude-net.mjs')
   }
 
-  /** Builds the program with `changes` and nothing else changed. Throws where the build fails or a text is not there once. */
+  /** Builds the program with only these `changes`. Throws if the build fails or a text to replace does not occur once. */
   async build(changes: readonly Omit<Planted, 'breaks'>[]): Promise<void> {
     const before = changes.map(({ file }) => readFileSync(join(this.#dir, 'src', file), 'utf8'))
     for (const [index, change] of changes.entries())
@@ -44,7 +44,7 @@ export class Variant implements Disposable {
   }
 }
 
-/** Runs Node to its end and returns its standard output. Throws where it wrote nothing and failed. */
+/** Runs Node to its end and returns its standard output. Throws if it failed without output. */
 export async function runNode(cwd: string, args: string[], env: Record<string, string> = {}): Promise<string> {
   const child = spawn(process.execPath, args, {
     cwd,

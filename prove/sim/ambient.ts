@@ -15,8 +15,9 @@ let diskOf: () => SimDisk | undefined = () => undefined
 let onFileSync: (handle: number) => void = () => {}
 
 /**
- * Replaces the clock, timers, randomness and disk of this process by those of `next`; undefined restores them. `disk` returns the disk of the
- * running process, if it has one. `fileSynced` is called for each file or directory that is synced by `fsyncSync`, as stores are not.
+ * Replaces the clock, timers, randomness and disk of this process by those of `next`; undefined restores them. `disk` returns the disk of
+ * the running process, if it has one. `fileSynced` is called for each file or directory that is synced by `fsyncSync`, which stores do not
+ * use.
  */
 export function enter(
   next: World | undefined,
@@ -32,8 +33,8 @@ export function enter(
 let isInstalled = false
 
 /**
- * Replaces functions of Node that the program uses (timers, clocks, randomness, file syncs) by ones that use the world while there is one.
- * Named imports in all modules are updated too.
+ * Replaces functions of Node that the program uses (timers, clocks, randomness, file syncs) by functions that use the current world, if
+ * there is one. Named imports in all modules are updated too.
  */
 function install(): void {
   if (isInstalled) return

@@ -29,10 +29,10 @@ interface SendOptions {
 /** Results by kind of request, as a history records them. */
 export type Answers = Omit<Results, 'follow' | 'session'> & { beat: { unread: number }; unread: object; told: object }
 
-/** Most messages in the answer to a read. */
+/** Maximum number of messages in the response to a read. */
 const limit = 100
 
-/** Most characters of a text in an event, or that a keeper reads. */
+/** Maximum number of characters of a text in an event, or in a read by a keeper. */
 const preview = 200
 
 /** The program's own handlers, without HTTP. */
@@ -68,14 +68,14 @@ export async function answer(hub: Hub, request: Request): Promise<Answers[Reques
   return { unread }
 }
 
-/** The event with the message itself, while that is unread. */
+/** Returns the event with the message itself, as long as it is unread. */
 export function withDelivery(hub: Hub, member: number, event: Followed): Followed {
   if (event.event !== 'inbox') return event
   const [delivery] = unreadAfter(hub.state.db, member, event.data.seq - 1, 1, { preview })
   return delivery?.seq === event.data.seq ? { ...event, data: { ...event.data, delivery } } : event
 }
 
-/** Returns the first `most` messages of an inbox as its reader sees them now. */
+/** Returns the first `most` messages of an inbox as its reader would see them now. */
 export function shownTo(hub: Hub, name: string, most: number): Results['read'] {
   const page = ask(hub, 'readInbox', name, { query: { limit: most } }) as {
     messages: Seen[]
@@ -97,7 +97,7 @@ export function isMember(hub: Hub, name: string): boolean {
   return memberByName(hub.state.db, name) !== undefined
 }
 
-/** Returns the receipts by the query that the hub runs in a thread of its own. */
+/** Returns receipts from the query that the hub normally runs in the reading thread. */
 function receiptsOf(hub: Hub, by: string, id: string): Results['receipts'] {
   const deliveries = messageFor(hub.state.db, memberOf(hub, by), id)?.deliveries ?? []
   const receipts = deliveries.map(

@@ -2,10 +2,10 @@ import type { Act } from '../checker/history.ts'
 import type { Request } from './door.ts'
 import { pick, type Random } from './random.ts'
 
-/** Projects of the sessions of a machine, by their number. */
+/** Projects of the sessions of a machine, by their index. */
 export const sessionProjects = ['blue', 'red'] as const
 
-/** A send that its sender keeps until it is answered, across crashes. */
+/** A send that its sender stores until it gets a response, across crashes. */
 export interface Kept {
   act: Extract<Act, { kind: 'send' }>
   request: Extract<Request, { kind: 'send' }>
@@ -40,7 +40,7 @@ export function drawSend(
   return { act, request }
 }
 
-/** Makes some messages to one machine be for a project of it, and adds them to `projects`. */
+/** Adds a project of the recipient to some messages to one machine, and records it in `projects`. */
 export function toProject({ act, request }: Kept, projects: Map<string, string>, random: Random): Kept {
   const [to, another] = act.to
   if (to === undefined || another !== undefined || random() < 0.4) return { act, request }

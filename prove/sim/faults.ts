@@ -25,21 +25,21 @@ export const faultNames = [
 ] as const
 export type FaultName = (typeof faultNames)[number]
 
-/** `send` retries a send until it is answered, `outbox` sends through the program's own outbox, `receipts` requests receipts. */
+/** `send` retries a send until it gets a response, `outbox` sends through the program's own outbox, `receipts` requests receipts. */
 export const activities = ['send', 'outbox', 'receipts'] as const
 export type Activity = (typeof activities)[number]
 
 /**
- * The input of a simulation. The same plan leads to the same schedule. `only` restricts the faults that strike to those with these numbers:
- * a failure is shrunk by leaving others out.
+ * The input of a simulation. The same plan leads to the same schedule. `only` restricts the faults that strike to those with these numbers,
+ * which is how a failure is shrunk.
  */
 export interface Plan {
   seed: number
-  /** One hub has the local journal, or a log when `overLog`; several share a log. */
+  /** One hub has the local journal, or a log if `overLog`; several share a log. */
   hubs: number
   overLog: boolean
   clients: number
-  /** Time in which clients begin operations and faults strike, in simulated seconds. */
+  /** Time in which clients start operations and faults strike, in simulated seconds. */
   seconds: number
   faults: Partial<Record<FaultName, number>>
   /** Activities of clients besides reading, following and heartbeats. Default: all. */
@@ -51,7 +51,7 @@ export interface Plan {
   projects?: boolean
 }
 
-/** Highest probability of each fault per opportunity. The opportunity is a request, record or event unless noted. */
+/** Maximum probability of each fault per opportunity. The opportunity is a request, record or event unless noted. */
 const most: Record<FaultName, number> = {
   kill: 0.01, // per step of a hub
   power: 0.01, // per step of a hub
@@ -59,7 +59,7 @@ const most: Record<FaultName, number> = {
   'power at sync': 0.15,
   'sync fails': 0.05,
   'slow disk': 0.3,
-  'full disk': 0.1, // per half a second, as are the next ones
+  'full disk': 0.1, // per half a second, like the following ones
   restart: 0.1,
   stop: 0.1,
   'clock step': 0.15,
@@ -163,7 +163,7 @@ export class Faults {
     this.#now = now
   }
 
-  /** Stops or allows faults. */
+  /** Stops faults, or allows them again. */
   set isCalm(isCalm: boolean) {
     this.#isCalm = isCalm
     if (isCalm) this.#cuts.clear()
@@ -179,7 +179,7 @@ export class Faults {
     return true
   }
 
-  /** Draws the time that something takes, in ms. */
+  /** Draws a delay, in ms. */
   delay(way: 'network' | 'log' | 'log watch' | 'disk'): number {
     const usual = { network: 5, log: 2, 'log watch': 20, disk: 2 }[way]
     const isSlow = this.strikes(way === 'disk' ? 'slow disk' : 'slow network')

@@ -13,8 +13,8 @@ import { dirname, join } from 'node:path'
 import type { Random } from './random.ts'
 
 /**
- * The disk of one machine: the directory of its home, and a record of what was synced. Data of a file is on disk after a sync of that file,
- * an entry of a directory after a sync of that directory.
+ * The disk of one machine: the directory of its home, and a record of what was synced. The data of a file is durable after a sync of that
+ * file, an entry of a directory after a sync of that directory.
  */
 export class HomeDisk {
   readonly dir: string
@@ -42,7 +42,7 @@ export class HomeDisk {
     else this.#entries.set(path, new Map(readdirSync(path).map(name => [name, lstatSync(join(path, name)).ino])))
   }
 
-  /** Leaves the files as after a loss of power: everything that was synced, and any part of the rest. */
+  /** Changes the files to their state after a loss of power: everything that was synced, and any part of the rest. */
   losePower(random: Random): void {
     this.#loseIn(this.dir, random)
     this.#data.clear()

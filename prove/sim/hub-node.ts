@@ -19,25 +19,25 @@ export interface StreamEnd {
   tell(event: Followed): void
   ready(cursor: string): void
   end(): void
-  /** Whether the messages themselves come with their events, once the backlog has ended. */
+  /** Whether the messages themselves are sent with their events, once the backlog has ended. */
   withDelivery?: boolean
   /** Project of the reader. */
   scope?: string | undefined
 }
 
-/** Time a request waits for a hub that is behind the seq it requires, in ms. */
+/** Time for which a request waits if the hub is behind the seq that it requires, in ms. */
 const lagPatienceMs = 1000
 
 /** Time a session may stay silent before it counts as offline, in ms: see `PresenceOptions`. */
 export const silenceMs = 15_000
 
-/** Time a hub is down after it ended, in ms. */
+/** Limits of the time that a hub is down after it ended, in ms. */
 const downMs = { least: 20, most: 1500 }
 
 export interface HubNodeOptions {
   world: World
   faults: Faults
-  /** Log that it shares; without one its journal is local. */
+  /** Log that it shares; without one, its journal is local. */
   log?: SharedLog
   root: string
   template: string
@@ -122,7 +122,7 @@ export class HubNode {
 
   #state: State | undefined
 
-  /** Ends the hub without warning; it restarts by itself. */
+  /** Ends the hub without warning. It restarts by itself. */
   crash(kind: 'kill' | 'power'): void {
     if (!this.process?.isAlive) return
     const { world, faults } = this.#options
@@ -158,7 +158,7 @@ export class HubNode {
     this.disk.crash(kind, faults.random)
     for (const stream of this.#streams) stream.abort()
     this.#streams.clear()
-    // The old files may be closed once no code of that process is on the stack.
+    // The old files can be closed only when no code of that process is on the stack.
     world.scheduleOutside(`${this.name} is gone`, 0, () => {
       try {
         state?.close()
@@ -207,7 +207,7 @@ export class HubNode {
     if (this.process) this.process.skewMs = this.#skewMs
   }
 
-  /** Fills its disk for `ms`: SQLite reports that when the database would have to grow. */
+  /** Fills its disk for `ms`: SQLite then fails when the database would have to grow. */
   fillDisk(ms: number): void {
     const { hub, process } = this
     const { world } = this.#options
@@ -216,7 +216,7 @@ export class HubNode {
       try {
         hub.state.db.execute(`pragma max_page_count = ${pages}`)
       } catch {
-        // The process has ended.
+        // The process may have ended.
       }
     }
     this.#isFull = true
@@ -227,7 +227,7 @@ export class HubNode {
     })
   }
 
-  /** Moves the write-ahead log into the database, as a backup does when it begins. */
+  /** Moves the write-ahead log into the database, as a backup does at its start. */
   checkpoint(): void {
     const { hub, process } = this
     if (hub && process?.isAlive)
@@ -273,7 +273,7 @@ export class HubNode {
       .flatMap(({ session }) => session ?? [])
   }
 
-  /** Opens a stream for `by` from `cursor` on. Returns a function that closes it. */
+  /** Opens a stream for `by` that continues from `cursor`. Returns a function that closes it. */
   async follow(by: string, cursor: string | undefined, end: StreamEnd): Promise<() => void> {
     const { hub } = this
     if (!hub) throw unavailable()
@@ -316,7 +316,7 @@ export function unavailable(why = 'No hub answers.'): ClaudeNetError {
   return new ClaudeNetError('unavailable', why, 'Try again.')
 }
 
-/** Returns an error of a simulated part, such as a disk. */
+/** Returns an error of a simulated component, such as a disk. */
 function outside(message: string): Error {
   return Object.assign(new Error(message), { code: 'EIO', isSimulated: true })
 }

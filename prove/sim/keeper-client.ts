@@ -5,7 +5,7 @@ import { inboxRoutes } from '../../src/protocol/routes/inbox.ts'
 import { unavailable } from './hub-node.ts'
 import type { SimProcess } from './world.ts'
 
-/** Requests of a keeper to a hub, over the network of the simulation. Each rejects when no hub responds. */
+/** Requests of a keeper to a hub, over the simulated network. Each rejects when no hub responds. */
 export interface KeeperLine {
   unread(after: string | undefined): Promise<object>
   reportTold(report: { ids: string[]; session: string; how: string }): Promise<object>
@@ -17,7 +17,7 @@ export interface KeeperLine {
   ): Promise<void>
 }
 
-/** The part of the hub's client that a keeper in `server` uses. `killed` aborts when that process is killed. */
+/** Returns the part of the hub's client that a keeper in `server` uses. `killed` aborts when that process is killed. */
 export function keeperClient(line: KeeperLine, server: SimProcess, killed: AbortSignal): HubClient {
   const client = {
     now: () => Date.now(),
@@ -33,7 +33,7 @@ export function keeperClient(line: KeeperLine, server: SimProcess, killed: Abort
   return client as unknown as HubClient
 }
 
-/** The events of one stream, in order, until it breaks. */
+/** Yields the events of one stream, in order, until it breaks. */
 async function* oneStream(
   line: KeeperLine,
   server: SimProcess,
@@ -54,7 +54,7 @@ async function* oneStream(
   }
   void line.follow(cursor, on, signal).then(() => {
     isOpen = false
-    // Nothing follows in a process that was killed.
+    // In a killed process, no code may run after this.
     if (server.isAlive) more.resolve()
   })
   for (;;) {

@@ -19,12 +19,12 @@ export interface MachineSessionsOptions extends Pick<SessionOptions, 'isUp' | 'r
   haveProjects: boolean
   /** Sends a request to the machine's hub. */
   ask<Kind extends Request['kind']>(request: Request & { kind: Kind }): Promise<Answers[Kind]>
-  /** Highest seq that the machine knows. */
+  /** Returns the highest seq that the machine has seen. */
   known(): number
   follow: KeeperLine['follow']
 }
 
-/** Returns the sessions of a machine, which share its home. */
+/** Creates the sessions of a machine, which share its home. */
 export function machineSessions(options: MachineSessionsOptions): Session[] {
   const { ask, by, known, count, haveProjects, ...rest } = options
   const processes = new Map<number, SimProcess>()

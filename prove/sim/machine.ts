@@ -26,42 +26,42 @@ export interface MachineOptions {
   nodes: readonly HubNode[]
   /** Names of all machines. */
   names: readonly string[]
-  /** Whether hubs may be behind: the machine then requires at least the seq that it knows. */
+  /** Whether hubs may be behind: the machine then requires at least the highest seq that it has seen. */
   mayLag: boolean
   mintId: () => string
   does: readonly Activity[]
   /** Directory of its home. */
   dir: string
-  /** Number of its sessions, and what they draw from. */
+  /** Number of its sessions, and the generator that they draw from. */
   sessions: number
   sessionRandom: Random
   /** Whether each session has a project, and some messages are for one. */
   haveProjects: boolean
-  /** Projects of the messages that are for one, by id; machines add what they send. */
+  /** Projects of the messages that have one, by id; machines add those of their sends. */
   projects: Map<string, string>
 }
 
-/** A machine with an inbox: sends, keeps sends that are not answered, reads, acks, follows its inbox and sends heartbeats. */
+/** A machine with an inbox: sends, stores sends without a response, reads, acks, follows its inbox and sends heartbeats. */
 export class Machine {
   readonly name: string
-  /** Ids of all messages that its streams ever had. */
+  /** Ids of all messages that its streams have received. */
   readonly told = new Set<string>()
-  /** Longest time from the first attempt of a send to its answer, in ms. */
+  /** Longest time from the first attempt of a send to its response, in ms. */
   worstSendMs = 0
   process: SimProcess
   readonly #options: MachineOptions
-  /** Pending sends outside of the outbox, which are retried until answered; they survive a crash. */
+  /** Pending sends outside of the outbox, which are retried until they get a response; they survive a crash. */
   readonly #kept: (Kept | undefined)[] = [undefined]
   readonly disk: HomeDisk
   #outbox: Outbox | undefined
   /** Whether further sends may reach the outbox. */
   #isSending = false
-  /** Operations of undecided sends through the outbox, by message id. */
+  /** Operations of inconclusive sends through the outbox, by message id. */
   readonly #open = new Map<string, number>()
   readonly #sent: string[] = []
   #shown: string[] = []
   #node: number
-  /** Highest seq that it knows. */
+  /** Highest seq that it has seen. */
   #known = 0
   #cursor: string | undefined
   #stream = new AbortController()
@@ -79,7 +79,7 @@ export class Machine {
     this.#sessions = this.#makeSessions()
   }
 
-  /** Starts the machine, also after a crash: kept sends continue, memory is lost. */
+  /** Starts the machine, also after a crash: stored sends continue, memory is lost. */
   start(): void {
     const { world } = this.#options
     this.process = world.boot(`${this.name}.${++this.#generation}`)
@@ -103,7 +103,7 @@ export class Machine {
     for (const session of this.#sessions) session.start()
   }
 
-  /** Ends the machine without warning; it restarts by itself. */
+  /** Ends the machine without warning. It restarts by itself. */
   crash(kind: 'kill' | 'power'): void {
     const { world, random } = this.#options
     this.process.isAlive = false
@@ -113,7 +113,7 @@ export class Machine {
     world.scheduleOutside(`${this.name} starts`, 200 + this.#options.random() * 1000, () => this.start())
   }
 
-  /** Whether no send waits for an answer. */
+  /** Whether no send waits for a response. */
   get isIdle(): boolean {
     return this.#kept.every(kept => kept === undefined) && (this.#outbox?.waiting().length ?? 0) === 0
   }
@@ -122,13 +122,13 @@ export class Machine {
     return this.process.isAlive
   }
 
-  /** Stops beginning operations. */
+  /** Starts no more operations. */
   stop(): void {
     this.#isStopping = true
     for (const session of this.#sessions) session.stop()
   }
 
-  /** Resolves when all operations begun before `stop` have ended. */
+  /** Resolves when all operations started before `stop` have ended. */
   async finished(): Promise<void> {
     const { world } = this.#options
     // A machine that was just killed restarts first.
@@ -142,7 +142,7 @@ export class Machine {
     for (const session of this.#sessions) session.close()
   }
 
-  /** Returns those of `ids` that a session of it reads, and of which none was notified. */
+  /** Returns those of `ids` that are for one of its sessions, but of which none was notified. */
   unnotified(ids: readonly string[]): string[] {
     const some = (claim: (session: Session) => boolean) => this.#sessions.some(claim)
     return ids.filter(id => some(session => session.reads(id)) && !some(session => session.wasNotified(id)))
@@ -200,7 +200,7 @@ export class Machine {
     })
   }
 
-  /** Sends through the program's own outbox, which keeps unanswered sends, also across crashes. */
+  /** Sends through the program's own outbox, which stores sends without a response, also across crashes. */
   async #sendsByOutbox(): Promise<void> {
     const { world, random, history } = this.#options
     this.#isSending = true
@@ -222,7 +222,7 @@ export class Machine {
     this.#isSending = false
   }
 
-  /** Drains the outbox repeatedly; after `stop`, until it is empty and stays so. */
+  /** Drains the outbox repeatedly; after `stop`, until it is empty and stays empty. */
   async #drains(): Promise<void> {
     const { world, random } = this.#options
     while (this.#isSending || this.#outbox!.waiting().length > 0) {
@@ -267,7 +267,7 @@ export class Machine {
     }
   }
 
-  /** Reads the inbox; `client` is the session that does. Resolves with undefined when there is no answer. */
+  /** Reads the inbox as the session `client`. Resolves with undefined when there is no response. */
   async #read(client?: string): Promise<Results['read'] | undefined> {
     const by = this.name
     const least = this.#options.mayLag ? { atLeast: this.#known } : {}
@@ -294,7 +294,7 @@ export class Machine {
     await this.#do({ kind: 'fetched', inbox: by, ids, session }, { kind: 'fetched', by, ids, session })
   }
 
-  /** Acks once; after an unknown end mostly again. */
+  /** Acks once; after an unknown end, mostly repeats it. */
   async #acks(ids: string[]): Promise<void> {
     const { random } = this.#options
     for (let tries = 0; tries < 5; tries++) {
@@ -349,7 +349,7 @@ export class Machine {
       history.tell(op, { kind: 'receipt', id, seq, recipient, status })
     }
     this.#cursor = cursor ?? this.#cursor
-    // Of several events with one seq only the last has a cursor: the seq is complete only then.
+    // Of several events with one seq, only the last has a cursor: only then have all of them arrived.
     if (cursor !== undefined) this.#known = Math.max(this.#known, data.seq)
   }
 
@@ -357,7 +357,7 @@ export class Machine {
   async #do<Kind extends keyof Answers>(
     act: Act & { kind: Kind },
     request: Request & { kind: Kind },
-    // After a restart it has no memory of what it has read: then it is another client.
+    // After a restart it has no memory of its reads, so it counts as another client.
     client = this.process.name,
   ): Promise<{ ended: 'ok' | 'fail' | 'unknown'; answer?: Answers[Kind] }> {
     const { network, history } = this.#options

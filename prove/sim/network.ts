@@ -5,7 +5,7 @@ import type { Faults } from './faults.ts'
 import { type HubNode, unavailable } from './hub-node.ts'
 import type { SimProcess, World } from './world.ts'
 
-/** Time a client waits for an answer, in ms. */
+/** Time for which a client waits for a response, in ms. */
 const patienceMs = 2500
 
 /** Silence after which a client considers its stream broken, in ms. */
@@ -26,7 +26,7 @@ export class Network {
     this.#onBroken = onBroken
   }
 
-  /** Sends a request to `node`. Rejects with its refusal, or with `unavailable` if no answer arrives. */
+  /** Sends a request to `node`. Rejects with its refusal, or with `unavailable` if no response arrives. */
   call(client: string, node: HubNode, request: Request): Promise<{ answer: object; at: number }> {
     const [world, faults] = [this.#world, this.#faults]
     const caller = world.process
@@ -36,7 +36,7 @@ export class Network {
         if (faults.isCut(client, node.name)) return
         world.scheduleOutside(label, faults.delay('network'), () => {
           forget()
-          // A caller that was killed receives nothing.
+          // A killed caller receives nothing.
           if (caller?.isAlive !== false) end()
         })
       }
@@ -65,8 +65,8 @@ export class Network {
   }
 
   /**
-   * Opens a stream, and resolves when it has ended. `tell` is called for each event, in order; `opened` before, and then messages come with
-   * their events.
+   * Opens a stream, and resolves when it has ended. `tell` is called for each event, in order. If `opened` is given, it is called before the
+   * first event, and messages are sent with their events.
    */
   follow(
     client: string,

@@ -11,23 +11,23 @@ import { type Report, Simulator } from './simulate.ts'
 /** One in this many rounds is played twice: both must have the same schedule. */
 const repeatEvery = 25
 
-/** Most failures that are shrunk. */
+/** Maximum number of failures that are shrunk. */
 const maxShrunk = 3
 
 export interface SimOptions {
   /** First seed; each round adds `step` to it. */
   seed: number
   step: number
-  /** Most rounds; Infinity for a run that ends by `signal`. */
+  /** Number of rounds; Infinity for a run that ends by `signal`. */
   rounds: number
-  /** One plan instead of seeds. */
+  /** A single plan instead of seeds. */
   plan?: Plan
-  /** Ends the run after the round that is being played. */
+  /** Ends the run after the current round. */
   signal: AbortSignal
   say: (text: string) => void
-  /** Receives the figures so far after each round. */
+  /** Called with the figures so far after each round. */
   onRound: (progress: Progress) => void
-  /** Whether to look for a shorter plan that fails too, and to write failures to disk. */
+  /** Whether to search for a smaller plan that fails too, and to write failures to disk. */
   shrinks: boolean
 }
 
@@ -97,7 +97,7 @@ function* seeds({ seed, step, rounds }: SimOptions): Generator<Plan> {
   for (let round = 0; round < rounds; round++) yield drawPlan(seed + round * step)
 }
 
-/** Returns the failure of a round, if it failed. Some of those that passed are played again to compare their schedules. */
+/** Checks a round and returns its failure, if any. Some of the rounds that passed are played again to compare their schedules. */
 async function judged(
   simulator: Simulator,
   report: Report,
@@ -145,7 +145,7 @@ function count(report: Report, rows: Map<string, Row>, total: Total): void {
   }
 }
 
-/** Returns a failure and the command that reproduces it; with `keeps` its plan and history are written to disk. */
+/** Returns a failure and the command that reproduces it; with `keeps`, writes its plan and history to disk. */
 function failureOf(report: Report, drawn: Plan, keeps: boolean): Failure {
   const kinds = report.violations.map(({ kind, text }) => `  ${kind}: ${text}`)
   const shown = kinds.slice(0, 5).concat(kinds.length > 5 ? [`  and ${kinds.length - 5} more`] : [])

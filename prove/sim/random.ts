@@ -11,7 +11,7 @@ export function seededRandom(seed: number): Random {
   }
 }
 
-/** Returns a generator for one purpose, so that draws of one part do not change those of another. */
+/** Returns a generator for one purpose, so that draws for other purposes do not change its sequence. */
 export function chanceOf(seed: number, purpose: string): Random {
   let hash = seed >>> 0
   for (const character of purpose) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193) >>> 0

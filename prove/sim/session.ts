@@ -13,7 +13,7 @@ import type { SimProcess, World } from './world.ts'
 /** Interval of a session's heartbeats, in ms. */
 const beatMs = 5000
 
-/** Time for which a session that drops a wake stays idle, in ms: every rung is tried meanwhile, and the turn for its messages ends. */
+/** Time for which a session that drops a wake stays idle, in ms: long enough for every rung, and for its turn to end. */
 const idleMs = 7000
 
 export interface SessionOptions extends KeeperLine {
@@ -28,37 +28,37 @@ export interface SessionOptions extends KeeperLine {
   processes: Map<number, SimProcess>
   /** Project of the session; without one it reads all messages. */
   project?: string
-  /** Projects of the messages that are for one, by id. */
+  /** Projects of the messages that have one, by id. */
   projects: ReadonlyMap<string, string>
   /** Reports whether the machine runs. */
   isUp(): boolean
   /** Sends a heartbeat. Resolves with the number of unread messages. */
   beat(session: string): Promise<number>
-  /** Reads the inbox for a session. Resolves with the ids that it is about to show, or none when no hub responds. */
+  /** Reads the inbox for a session. Resolves with the ids that it is about to show, or none if no hub responds. */
   read(client: string): Promise<string[]>
   /** Reports that a session was given these messages. Resolves with whether the hub confirmed it. */
   fetched(ids: string[], session: string): Promise<boolean>
 }
 
 /**
- * One session of Claude Code after the other under one key: a process that begins turns, runs hooks and takes wakes, as a model; and its
- * server, a process with the program's own keeper.
+ * Successive sessions of Claude Code under one key. Each has a process that begins turns, runs hooks and takes wakes, which is a model, and
+ * a server, which is a process with the program's own keeper.
  */
 export class Session {
   readonly #key: string
   readonly #options: SessionOptions
   readonly #dir: SessionDir
   #lives = 0
-  /** Id of the present session at the hub, and its number in the history. */
+  /** Id of the current session at the hub, and its number in the history. */
   #id = ''
   #op = 0
   #claude: SimProcess | undefined
   #server: SimProcess | undefined
   #keeper: Keeper | undefined
   #line = new AbortController()
-  /** Messages of which the present session was notified. */
+  /** Messages of which the current session was notified. */
   #notified = new Set<string>()
-  /** Messages that a session has read, also an earlier one. */
+  /** Messages that the current or an earlier session has read. */
   readonly #read = new Set<string>()
   #isBusy = false
   #idleUntil = 0
@@ -70,7 +70,7 @@ export class Session {
     this.#dir = new SessionDir(key, options.home)
   }
 
-  /** Starts a new session, whose user types a prompt every now and then. */
+  /** Starts a new session, whose user occasionally types a prompt. */
   start(): void {
     const { world, history, inbox, home, project } = this.#options
     this.#id = `${inbox}-${this.#key}.${++this.#lives}`
@@ -96,12 +96,12 @@ export class Session {
     this.#options.history.end(this.#op, { type: 'unknown', why: 'the session has ended' })
   }
 
-  /** From now on the session takes every wake, reads nothing of itself, and does not end. */
+  /** From now on, the session takes every wake, does not read on its own, and does not end. */
   stop(): void {
     this.#isCalm = true
   }
 
-  /** Ends what runs, at the end of a history; the session counts as running in it. */
+  /** Ends the processes at the end of a history, in which the session still counts as running. */
   close(): void {
     for (const process of [this.#claude, this.#server]) if (process) process.isAlive = false
     this.#line.abort()
@@ -111,7 +111,7 @@ export class Session {
     return this.#claude?.isAlive === true
   }
 
-  /** Reports whether the present session was notified of message `id`, or any has read it. */
+  /** Reports whether the current session was notified of message `id`, or any session has read it. */
   wasNotified(id: string): boolean {
     return this.#read.has(id) || (this.isAlive && this.#notified.has(id))
   }
@@ -154,7 +154,7 @@ export class Session {
         ...{ key: this.#key, session: this.#id, home: this.#options.home, env: this.#env, claude: 0, runtime },
         client: () => client,
         scope: () => this.#options.project,
-        // A client that does not show channels.
+        // As in a client that does not show channels.
         pushChannel: async () => this.#tell({ kind: 'released' }),
         report: error => world.fail(error),
         writeToSocket: async () => this.#takesWake(),
@@ -181,7 +181,7 @@ export class Session {
     }
   }
 
-  /** Begins turns, and now and then loses its server or ends. */
+  /** Begins turns, and occasionally loses its server or ends. */
   async #works(): Promise<void> {
     const { world, random } = this.#options
     for (;;) {
@@ -206,7 +206,7 @@ export class Session {
     }
   }
 
-  /** A turn of Claude: hooks at its beginning and end, and perhaps a look into the inbox. */
+  /** Simulates a turn of Claude: hooks at its beginning and end, and sometimes a read of the inbox. */
   async #turn(): Promise<void> {
     if (this.#isBusy) return
     const { world, random } = this.#options
@@ -236,7 +236,7 @@ export class Session {
     if (await fetched(ids, id)) keeper.fetched(ids)
   }
 
-  /** Whether the session accepts a wake. It may refuse it, or drop what it has accepted, unless it is in a turn. */
+  /** Whether the session accepts a wake. It may refuse it, or drop it after accepting it, unless it is in a turn. */
   #takesWake(): boolean {
     const { world, random } = this.#options
     const chance = random()

@@ -2,10 +2,10 @@ import { HistoryError, type Log, type LogRecord } from '../../src/hub/journal/lo
 import type { Faults } from './faults.ts'
 import type { World } from './world.ts'
 
-/** Most records that a follower receives at once. */
+/** Maximum number of records that a follower receives at once. */
 const maxAtOnce = 5
 
-/** Time after which a request to the log counts as unanswered, in ms. */
+/** Timeout of a request to the log, in ms. */
 const patienceMs = 2000
 
 /** A log that several hubs share over a network that delays, loses and repeats requests. Appended records are never lost. */
@@ -25,7 +25,7 @@ export class SharedLog {
     return this.records.length
   }
 
-  /** Appends `bytes` after the offset `after`. Returns whether they are the record there; another may have been appended before. */
+  /** Appends `bytes` after the offset `after`. Returns whether they are the record there; another one may have been appended before. */
   take(after: number, bytes: Uint8Array): boolean {
     if (after > this.end) throw new HistoryError(`The log ends at ${this.end}, before ${after}.`, 'Bring the log back.')
     if (after < this.end) return Buffer.from(bytes).equals(this.records[after]!)
@@ -68,7 +68,7 @@ export class SharedLog {
             try {
               work()
             } catch {
-              // A repeated request has no answer.
+              // The response to a repeated request is dropped.
             }
           })
       })

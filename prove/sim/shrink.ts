@@ -1,12 +1,12 @@
 import type { Plan } from './faults.ts'
 import type { Report, Simulator } from './simulate.ts'
 
-/** Most simulations played to shrink one failure. */
+/** Maximum number of simulations played to shrink one failure. */
 const maxTries = 120
 
 /**
- * Searches for a smaller plan that fails with one of the same kinds of violation: fewer faults, hubs, clients and seconds. Returns the report
- * of the smallest that was found.
+ * Searches for a smaller plan that fails with one of the same kinds of violation: fewer faults, hubs, clients and seconds. Returns the
+ * report of the smallest one found.
  */
 export async function shrink(simulator: Simulator, failing: Report, say: (text: string) => void): Promise<Report> {
   const kinds = new Set(failing.violations.map(({ kind }) => kind))

@@ -9,7 +9,7 @@ import type { SendRequest } from '../../src/protocol/messages.ts'
 /** Connection of an outbox to the hub, over the simulated network. */
 export interface OutboxLine {
   send(request: SendRequest): Promise<{ seq: number; at: number }>
-  /** Resolves when the hub answers a request. */
+  /** Resolves when the hub responds to a request. */
   probe(): Promise<void>
   /** Names of all machines. */
   names: readonly string[]
@@ -53,7 +53,7 @@ export function openOutbox(dir: string, line: OutboxLine): Outbox {
   return new Outbox(new HomeWithoutLocks(dir), client as unknown as HubClient)
 }
 
-/** Reports whether this error leaves a send undecided: the message waits in the outbox, or is retried. */
+/** Reports whether this error is inconclusive for a send: the message stays in the outbox, or is retried. */
 export function isUndecided(error: unknown): boolean {
   return !(error instanceof ClaudeNetError) || !error.settled
 }

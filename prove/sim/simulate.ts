@@ -16,19 +16,19 @@ import { Stuck, World } from './world.ts'
 /** Time limit for all operations to end once faults have stopped, in simulated ms. */
 const calmLimitMs = 120_000
 
-/** Quiet time at the end, in simulated ms, in which unexpected events would arrive. */
+/** Time at the end without activity, in simulated ms, in which unexpected events would arrive. */
 const quietMs = 800
 
-/** Longest time in the end until a session is notified of each unread message, in simulated ms: shorter than a turn. */
+/** Maximum time at the end until a session is notified of each unread message, in simulated ms: shorter than a turn. */
 const noticeMs = 30_000
 
-/** Time within which a hub that is awake notices that a session has been silent for too long, in ms. */
+/** Time in which a running hub must notice that a session has been silent for too long, in ms. */
 const graceMs = 5000
 
-/** More messages than a simulation has. */
+/** Page size that exceeds the number of messages in any simulation. */
 const everything = 100_000
 
-/** A failure that the program itself reports or shows, outside of the checker. */
+/** A failure that the program reports or shows, outside of the checker. */
 export type Broken = { kind: 'broken' | 'stuck' | 'diverged'; text: string }
 
 /** Result of one simulation. */
@@ -47,7 +47,7 @@ export interface Counts {
   acknowledged: number
   operations: number
   starts: number
-  /** Longest time that a hub was down, and that a send took until it was answered, in simulated ms. */
+  /** Longest time that a hub was down, and that a send waited for its response, in simulated ms. */
   worstAwayMs: number
   worstSendMs: number
   simulatedMs: number
@@ -146,7 +146,7 @@ class Simulation {
       try {
         hub?.state.close()
       } catch {
-        // Its files are deleted anyway.
+        // Its files are about to be deleted anyway.
       }
       disk.forget(disk.dir)
     }
@@ -215,7 +215,7 @@ class Simulation {
     this.#isStorm = false
   }
 
-  /** Causes the faults that may strike at any time: every half a second, or five times in a short plan. */
+  /** Injects the faults that may strike at any time: every half a second, or five times in a short plan. */
   async #trouble(): Promise<void> {
     const [world, faults] = [this.#world, this.#faults]
     const { random } = faults
@@ -242,11 +242,11 @@ class Simulation {
     for (const machine of this.#machines) machine.stop()
     for (const machine of this.#machines) await machine.finished()
     await this.#level()
-    // What remains without a notice after this time is left to the checker.
+    // The checker reports messages that are still without a notice after this time.
     const end = this.#world.now + noticeMs
     const isUntold = () => this.#machines.some(machine => this.#untold(machine).length > 0)
     const isUnnotified = () => this.#machines.some(machine => machine.unnotified(this.#unread(machine)).length > 0)
-    // A send of a client that was killed may still be on its way in a hub, and arrive in the quiet time.
+    // A hub may still be processing a send of a killed client, whose message then arrives in the quiet time.
     do {
       while (isUntold()) await this.#world.sleep(200, 'untold')
       while (this.#world.now < end && isUnnotified()) await this.#world.sleep(200, 'unnotified')
@@ -279,7 +279,7 @@ class Simulation {
     ]
   }
 
-  /** Returns the unread messages of a machine that none of its streams had. */
+  /** Returns the unread messages of a machine that none of its streams has received. */
   #untold(machine: Machine): string[] {
     const node = this.#nodes[0]!
     if (!node.isUp) return ['a hub is down']

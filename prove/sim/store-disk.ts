@@ -16,13 +16,13 @@ import type { Random } from './random.ts'
 /** Unit that a disk writes completely or not at all, in bytes. */
 const sector = 512
 
-/** Bytes of the write-ahead log's header: it identifies the log, and SQLite syncs it when it begins a new one. */
+/** Size of the write-ahead log's header, in bytes. It identifies the log, and SQLite syncs it when it begins a new one. */
 const headerBytes = 32
 
-/** Bytes of a page in the write-ahead log, with its header. */
+/** Size of a page in the write-ahead log with its header, in bytes. */
 const frameBytes = 4096 + 24
 
-/** Offset in the index of the write-ahead log of the number of its pages: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
+/** Offset of the number of pages in the index of the write-ahead log: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
 const pagesAt = 16
 
 const [store, log, index] = ['hub.db', 'hub.db-wal', 'hub.db-shm']
@@ -43,7 +43,7 @@ export class StoreDisk {
   readonly #root: string
   #generation = 0
   #synced = nothing
-  /** Parts that a failed sync lost, in the log with that header. */
+  /** Parts that a failed sync lost, each in the log with that header. */
   #holes: (Extent & { from: number })[] = []
 
   /** Creates the disk in `root`, with a copy of the store `template`. */
@@ -71,7 +71,9 @@ export class StoreDisk {
     this.#synced = written
   }
 
-  /** Records a failed sync: data not yet on disk never gets there, and the next sync does not report it, as on a real system. */
+  /**
+   * Records a failed sync: data that is not durable yet never becomes durable, and the next sync does not report it, as on a real system.
+   */
   lose(): void {
     const { header, bytes } = this.written()
     const from = header.equals(this.#synced.header) ? this.#synced.bytes : headerBytes
@@ -79,8 +81,8 @@ export class StoreDisk {
   }
 
   /**
-   * Leaves the files as after a crash, in another directory; the old ones may still be open. A kill leaves everything that was written. A
-   * loss of power leaves everything that was synced, any later sectors, and garbage in others.
+   * Moves the files to another directory, in the state after a crash; the old ones may still be open. A kill preserves everything that was
+   * written. A loss of power preserves everything that was synced, and of the rest any sectors, others being garbage.
    */
   crash(kind: 'kill' | 'power', random: Random): void {
     const before = this.dir

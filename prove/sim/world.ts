@@ -5,7 +5,7 @@ import { chanceOf, type Random } from './random.ts'
 /** Start of the simulated time, in ms since 1970. */
 const beginning = Date.UTC(2030, 0, 1)
 
-/** Characters of notes that are kept before they are added to the digest. */
+/** Number of characters of notes that are buffered before they are added to the digest. */
 const maxNotes = 100_000
 
 /** The real `setImmediate`: between two steps of a simulation it lets everything that is ready run. */
@@ -41,8 +41,8 @@ export type Cancel = () => void
 const current = new AsyncLocalStorage<SimProcess>()
 
 /**
- * The scheduler of a simulation: runs steps in the order of their simulated time. Between two steps all promises that are ready run, in their
- * one order; so a seed leads to one schedule, whose digest shows whether two runs were the same.
+ * The scheduler of a simulation: runs steps in the order of their simulated time. Between two steps, all promises that are ready run, in a
+ * fixed order; so a seed leads to one schedule, whose digest shows whether two runs were the same.
  */
 export class World {
   readonly seed: number

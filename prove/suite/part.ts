@@ -1,11 +1,11 @@
 import { type Planted, type PlantOptions, plantAll, plantOfDay } from './run.ts'
 
-/** Most time for the faults of a day, in ms. */
+/** Time limit for the faults of a day, in ms. */
 const dayMs = 60_000
 
 /**
- * Plants the faults of one day in a copy and prints which tests failed. Resolves to whether none survived: a fault whose time ran out
- * before its test ended is reported, and does not count.
+ * Plants the faults of one day in a copy and prints which tests failed. Resolves to whether none survived: a fault that was not decided in
+ * time is reported, but does not count.
  */
 export async function tryTheDay(day: string, say: (line: string) => void): Promise<boolean> {
   const planted = await plantOfDay(day, dayMs, say)

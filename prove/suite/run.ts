@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 import { type Fault, faults } from './faults.ts'
 
 /**
- * Outcome of one fault: a test failed, none did, the text to replace does not occur exactly once, or the time ran out before the tests
- * ended.
+ * Outcome of one fault: a test failed, no test failed, the text to replace does not occur exactly once, or the time ran out before the
+ * tests ended.
  */
 export interface Planted {
   fault: Fault
@@ -33,8 +33,8 @@ export function placeOf({ find }: Fault, text: string): number {
 }
 
 /**
- * Plants each fault in a copy of this checkout and runs its tests there, one fault at a time. First runs the tests without a fault: a test
- * that fails anyway proves nothing. Throws when one does.
+ * Plants each fault in a copy of this checkout and runs its tests there, one fault at a time. Runs the tests without a fault first, since a
+ * test that fails anyway proves nothing; throws if one does.
  */
 export async function plantAll({ only, part, say }: PlantOptions): Promise<Planted[]> {
   const chosen = faults.filter(
@@ -87,7 +87,7 @@ export async function plantOfDay(day: string, budgetMs: number, say: (line: stri
       try {
         planted.push(await plant(copy, { ...fault, tests: [fault.quick!] }, isOver))
       } catch (error) {
-        // The time ran out, or the tests could not run here: neither says anything about the program.
+        // The time ran out, or the tests could not run here: both are inconclusive.
         say(`${fault.name}: ${(error as Error).message}`)
         planted.push({ fault, result: 'undecided', ms: budgetMs })
       }

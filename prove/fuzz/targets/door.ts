@@ -4,7 +4,7 @@ import { Broken, holdsNoSecret, type Target } from '../target.ts'
 
 /** Time without data after which the client closes the connection, in ms. */
 const silentMs = 30
-/** Time that one connection may last, in ms: a stream lasts as long as it is read. */
+/** Maximum duration of one connection, in ms: a stream does not end by itself. */
 const mostMs = 1000
 
 const head = 'host: localhost\r\nauthorization: Bearer $token\r\n'
@@ -115,7 +115,7 @@ async function give(world: HubWorld, input: Buffer): Promise<void> {
     if (['500', '503'].includes(status!)) throw new Broken(`the hub answers ${line.trim()}: ${answer.slice(0, 600)}`)
   if (answer !== '' && !/^(HTTP\/1\.1 \d{3} |[\x15\x16]\x03)/.test(answer))
     throw new Broken(`the hub answers no HTTP: ${answer.slice(0, 200)}`)
-  // Replaces a token that an input has ended.
+  // Replaces the token if an input has ended it.
   if (
     /^HTTP\/1\.1 401/m.test(answer) &&
     (await world.ask({ path: '/v1/inbox', headers: bearer(tokens.machine) })).status !== 200
@@ -123,7 +123,7 @@ async function give(world: HubWorld, input: Buffer): Promise<void> {
     await world.people()
 }
 
-/** Returns everything received until the hub closes the connection, or sends nothing more. */
+/** Returns everything received until the hub closes the connection or stays silent. */
 function exchange({ hostname, port }: URL, bytes: Buffer): Promise<string> {
   return new Promise(resolve => {
     let received = ''

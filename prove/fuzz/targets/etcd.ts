@@ -5,7 +5,7 @@ import { EtcdError, EtcdGateway } from '../../../src/hub/journal/etcd/gateway.ts
 import { HistoryError } from '../../../src/hub/journal/log.ts'
 import { Broken, filledIn, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** Time that the log is followed, in ms. */
+/** Time for which the log is followed, in ms. */
 const followMs = 60
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -13,7 +13,7 @@ const record = (offset: number) => base64(`/claude-net/main/records/${String(off
 const kv = (offset: number, more = {}) => ({ key: record(offset), value: base64('{}'), create_revision: '7', ...more })
 const epoch = { key: base64('/claude-net/main/epoch'), value: base64('history'), create_revision: '5' }
 
-/** Responses of etcd's JSON gateway: the log works, or says what is wrong. */
+/** Responses of etcd's JSON gateway: the log works, or reports what is wrong. */
 export const etcd: Target = {
   name: 'etcd',
   what: "the answers of etcd's gateway",

@@ -6,7 +6,7 @@ import { runHook } from '../../../src/notice/hook.ts'
 import { SessionDir } from '../../../src/notice/session-dir.ts'
 import { Broken, filledIn, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** Most characters that a hook may add to a session. */
+/** Maximum number of characters that a hook may add to a session. */
 const mostCharacters = 20_000
 
 const mail = {
@@ -157,7 +157,7 @@ async function give(root: string, home: string, given: Record<string, unknown>):
       throw new Broken(`a hook has left a broken ${file}`)
 }
 
-/** Checks what a hook printed: nothing, or one JSON object for the session. */
+/** Checks the output of a hook: nothing, or one JSON object for the session. */
 function judge(output: string): void {
   if (output === '') return
   const { hookSpecificOutput } = objectOf(jsonOf(Buffer.from(output)))
@@ -176,7 +176,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
-/** Returns what `run` writes to standard output, with this on standard input. */
+/** Returns what `run` writes to standard output when `input` is its standard input. */
 async function outputOf(run: () => Promise<void>, input: string): Promise<string> {
   const { stdin } = process
   const write = process.stdout.write

@@ -45,7 +45,7 @@ export const history: readonly Command[] = [
   { type: 'settings.set' },
 ]
 
-/** A small store, as one file, which each input gets a copy of. */
+/** A small store in one file, of which each input gets a copy. */
 export class SmallStore {
   readonly dir = mkdtempSync(join(tmpdir(), 'claude-net-fuzz-store-'))
   readonly file = join(this.dir, 'small.db')

@@ -164,7 +164,7 @@ export const packs: Target = {
   },
 }
 
-/** Opens a hub on the store `file` and applies the records. Throws anything that is not a reason to stop a hub. */
+/** Opens a hub on the store `file` and applies the records. Throws any error that is not a reason to stop a hub. */
 async function replayed(
   file: string,
   records: readonly Buffer[],

@@ -7,7 +7,7 @@ import { fitting, type JsonSchema, type Strings, wordsOf } from '../from-schema.
 import { type Answer, bearer, HubWorld } from '../hub-world.ts'
 import { Broken, filledIn, holdsNoSecret, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** Excluded routes: one starts a process, the other ends the admin's own key. */
+/** Excluded routes: one starts a process, the other invalidates the admin's own key. */
 const left: ReadonlySet<string> = new Set(['makeBackup', 'rotateKey'] satisfies RouteName[])
 const names = Object.keys(api).filter(name => !left.has(name)) as RouteName[]
 /** Routes that return `unavailable` here: there is no bot, no receiver at the URL of an outgoing webhook, and no TLS. */
@@ -167,7 +167,7 @@ class Calls {
       throw new Broken(`${where} answers ${status}: ${text.slice(0, 300)}`)
     if (status >= 400) {
       const error = ErrorBody.strict().safeParse(parsed(text))
-      // MCP has errors of its own.
+      // MCP has its own format of errors.
       if (!error.success && name !== 'mcp')
         throw new Broken(`${where} answers ${status} with no error of ours: ${text.slice(0, 300)}`)
       return

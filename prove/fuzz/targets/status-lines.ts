@@ -79,7 +79,7 @@ function give(root: string, { text, file, head, git, doing, prompt }: Record<str
   const watch = { doing, prompt: openPrompt(dir, 'i', record) } as Pick<SessionWatch, 'doing' | 'prompt'>
   const activity = activityOf({ dir, instance: 'i', watch, clockOffsetMs: 0 }, join(work, 'src'))
   const beat = { session: 's1', client: 'claude-net/0.1.0', ...activity }
-  // The hub must accept what the client says of a session.
+  // The hub must accept the client's report of a session.
   const fits = HeartbeatRequest.safeParse(beat)
   if (!fits.success)
     throw new Broken(

@@ -189,7 +189,7 @@ export const telegram: Target = {
 /** The part of the Bot API that the bridge calls (core.telegram.org/bots/api). */
 class BotApi {
   readonly sent: string[] = []
-  /** Problems of what the bot sent. */
+  /** Violations of the Bot API's rules in what the bot sent. */
   readonly wrong: string[] = []
   lastSent = 0
   readonly #server = createServer((request, response) => {

@@ -14,7 +14,7 @@ import { NotStarted } from '../hub-process.ts'
 import { Load } from '../load.ts'
 import { ended, oneHub } from '../storm.ts'
 
-/** Most damaged copies of one store. */
+/** Maximum number of damaged copies of one store. */
 const copies = 8
 
 export const bitFlips: Fault = {
@@ -31,7 +31,7 @@ export const bitFlips: Fault = {
     await load.start()
     await load.answered(60)
     await load.rest()
-    // With everything still in the write-ahead log, or all of it in the database.
+    // SIGKILL leaves all commits in the write-ahead log; a normal stop moves them to the database.
     if (round.random() < 0.5) await hub.kill()
     else await hub.stop()
     const good = join(round.dir, 'good')
@@ -64,15 +64,15 @@ export const bitFlips: Fault = {
 
 /**
  * A bit flipped in the last commits of the write-ahead log, between a kill and the next start, looks to the hub like a loss of power: the
- * store is a few commits older, and the hub does not report it. This is known, and docs/proof.md says so. What is shown must still be true
- * of that moment.
+ * store is a few commits older, and the hub does not report it. This is a known limitation (docs/proof.md). The older content must still be
+ * correct.
  */
 function isOfACutLog({ kind }: Broken): boolean {
   return kind === 'lost' || kind === 'receipt'
 }
 
 interface Flips {
-  /** The places, in words. */
+  /** Description of the flipped places. */
   text: string
   /** Whether they are in the log, with too few commits after and between them to distinguish them from a loss of power. */
   looksTorn: boolean
@@ -97,7 +97,7 @@ function flip(dataDir: string, random: Random): Flips {
 }
 
 /**
- * Returns the number of consecutive commits of a log after the first of `places`, without another of them in between. The frame after a
+ * Returns the maximum number of consecutive commits after the first of `places` without another of `places` in between. The frame after a
  * flip is not counted: if the checksum of a frame is damaged, that of the next cannot be verified.
  */
 function longestRow(log: Buffer, places: readonly number[]): number {
@@ -120,8 +120,8 @@ function size(file: string): number {
 }
 
 /**
- * Reads all inboxes, and receipts, of a hub that runs on a damaged store, and returns what it shows wrongly without an error: a changed
- * text, a missing message, a receipt that nobody caused.
+ * Reads all inboxes and receipts of a hub that runs on a damaged store. Returns what is wrong without an error: a changed text, a missing
+ * message, a receipt without a cause.
  */
 async function judge({ hub }: OneHub, load: Load): Promise<Broken[]> {
   const found: Broken[] = []
@@ -171,7 +171,7 @@ async function judge({ hub }: OneHub, load: Load): Promise<Broken[]> {
   return [...found, ...receipts]
 }
 
-/** Returns what each inbox must show, because it was stored and no ack was started, and all sends. */
+/** Returns all sends, and the messages that each inbox must show, because they were stored and no ack was started. */
 function whatIsKnown(lines: readonly Line[]): { owed: Map<string, Set<string>>; sent: Map<string, Acts['send']> } {
   const sent = new Map<string, Acts['send']>()
   const owed = new Map<string, Set<string>>()

@@ -82,7 +82,7 @@ class Sender {
     const { code, stdout } = await this.#machine.run(args, killAfterMs)
     this.#waiting.set(id, op)
     if (code === 0) this.#decided(id, JSON.parse(stdout) as { seq?: number; answer?: { seq: number } })
-    // Killed or not, messages in the outbox have to be delivered.
+    // Messages in the outbox must be delivered, also after a kill.
     else if (this.#machine.kept().includes(id)) this.#history.keep(op)
     else if (code !== null && code !== 75)
       this.#history.end(op, { type: 'unknown', why: `status ${code}: ${stdout.slice(0, 200)}` })
@@ -143,7 +143,7 @@ export const killedBeforeShown: Fault = {
 
 /**
  * Starts a session's MCP server and reads the inbox with acks. Kills it `killAfterMs` after the request, or once it has responded. Returns
- * the whole lines that it wrote.
+ * the complete lines that it wrote.
  */
 async function showAndKill(machine: Machine, killAfterMs: number | undefined, random: Random): Promise<string> {
   const child = machine.start('mcp')
@@ -165,7 +165,7 @@ async function showAndKill(machine: Machine, killAfterMs: number | undefined, ra
   const clientInfo = { name: 'claude-code', version: '2.1.330' }
   await ask(1, 'initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo })
   child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`)
-  // Some servers have the inbox already, since they follow it.
+  // Within this time, some servers have loaded the inbox already, since they follow it.
   await delay(random() * 200)
   const asked = ask(2, 'tools/call', { name: 'claude_net_inbox', arguments: { ack: true } })
   await (killAfterMs === undefined ? asked : delay(killAfterMs))

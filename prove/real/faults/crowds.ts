@@ -16,7 +16,7 @@ import { ended, forAWhile, oneHub, storm } from '../storm.ts'
 /** Time in which all streams must have received everything, in ms: the machine may be busy. */
 const crowdLimitMs = 120_000
 
-/** Most memory that a hub may use, in MB: with 10,000 streams too. */
+/** Maximum memory of a hub, in MB, also with 10,000 streams. */
 const maxMemoryMB = 512
 
 export const slowClients: Fault = {
@@ -45,7 +45,7 @@ export const slowClients: Fault = {
   },
 }
 
-/** One slow client. The hub may treat it in any way, as long as the others are not affected. */
+/** Opens one slow client. The hub may treat it in any way, as long as the others are not affected. */
 function slow(hub: HubProcess, token: string, how: 'bytes' | 'deaf' | 'silent'): Socket {
   const socket = connect(hub.port, '127.0.0.1')
   socket.on('error', () => {})
@@ -76,7 +76,7 @@ export const manyConnections: Fault = {
   run: round => crowd(round, { streams: 10_000, kills: false }),
 }
 
-/** Streams of one inbox that nobody else writes to, beside the usual load. */
+/** Opens streams of one inbox that nobody else writes to, besides the usual load. */
 async function crowd(round: Round, { streams, kills }: { streams: number; kills: boolean }): Promise<RoundResult> {
   const cluster = await oneHub(round)
   const { hub } = cluster
@@ -119,7 +119,7 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
   }
   await load.answered(10)
   await cry()
-  // Streams that have not are among those that received something else than was sent.
+  // Streams that have not received everything are reported below, as `wrong`.
   await missing(all, ({ seqs }) => seqs.length >= sent.length)
   bounded(hub, load)
   const wrong = all.filter(({ seqs }) => seqs.join() !== sent.join())
@@ -186,13 +186,13 @@ async function openAll(
   return opened
 }
 
-/** Resolves once `claim` holds for each. Throws after `crowdLimitMs`. */
+/** Resolves once `claim` holds for each listener. Throws after `crowdLimitMs`. */
 async function everyone(what: string, all: readonly Listener[], claim: (one: Listener) => boolean): Promise<void> {
   const count = await missing(all, claim)
   if (count > 0) throw new Error(`${count} streams had not ${what} after ${crowdLimitMs} ms`)
 }
 
-/** Waits until `claim` holds for each, or for `crowdLimitMs`. Returns the number for which it does not hold. */
+/** Waits until `claim` holds for each listener, or for `crowdLimitMs`. Returns the number for which it does not hold. */
 async function missing(all: readonly Listener[], claim: (one: Listener) => boolean): Promise<number> {
   for (const began = performance.now(); ; await delay(50)) {
     const count = all.filter(each => !claim(each)).length

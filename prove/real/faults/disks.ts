@@ -11,7 +11,7 @@ import { type HubProcess, NotStarted } from '../hub-process.ts'
 import { forAWhile, oneHub, storm } from '../storm.ts'
 import { SyncedFiles } from '../synced-files.ts'
 
-/** Extra time of a sync, in ms, so that the power often fails before one is done. */
+/** Extra time of a sync, in ms, so that the power often fails before a sync is done. */
 const syncMs = 3
 
 export const powerLoss: Fault = {
@@ -26,7 +26,7 @@ export const powerLoss: Fault = {
     const cluster = await oneHub(round, { env: files.env })
     const { hub } = cluster
     return await storm(round, cluster, async load => {
-      // The members are in the database itself then: only messages can be lost after that, which the checker names.
+      // A stop moves the members into the database itself: then only messages can be lost, and the checker reports those.
       await hub.stop()
       await hub.start()
       await forAWhile(round, async () => {
@@ -76,7 +76,7 @@ export const fullDisk: Fault = {
           await delay(between(round.random, 50, 500))
           if (round.random() < 0.4) {
             await hub.kill()
-            // A hub that does not start on a full disk says so, and starts once there is room.
+            // A hub that does not start on a full disk reports that, and starts once there is room.
             await hub.start().catch(error => {
               if (!(error instanceof NotStarted)) throw error
             })
@@ -154,7 +154,7 @@ export const diskError: Fault = {
   },
 }
 
-/** Makes system calls of the hub fail: all of them from now on, or one in some. A hub that needed none of them is killed after a while. */
+/** Makes some system calls of the hub fail: all from now on, or one in some. A hub that does not use them is killed after a while. */
 async function spoilUntilItEnds(round: Round, hub: HubProcess, calls: string, error: string): Promise<void> {
   const when = pick(round.random, ['1+', '3+', '2+3'])
   const inject = ['-f', '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${when}`, '-o', '/dev/null']
@@ -171,7 +171,7 @@ async function spoilUntilItEnds(round: Round, hub: HubProcess, calls: string, er
   tracer.kill()
 }
 
-/** Creates a directory in a memory file system of `size`, for this run only; it is removed with the round. */
+/** Creates a directory on a memory file system of `size`; it is removed with the round. */
 function smallDisk(round: Round, size: string): string {
   const dir = join(round.dir, 'disk')
   mkdirSync(dir)

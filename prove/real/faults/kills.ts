@@ -4,7 +4,7 @@ import type { Fault } from '../fault.ts'
 import { HubProcess, NotStarted } from '../hub-process.ts'
 import { forAWhile, oneHub, storm } from '../storm.ts'
 
-/** Most time between a start of the hub and its next kill, in ms. */
+/** Maximum time between a start of the hub and its next kill, in ms. */
 const longestLifeMs = 700
 
 export const killHub: Fault = {

@@ -4,7 +4,7 @@ import type { Fault, Round } from '../fault.ts'
 import { forAWhile, storm } from '../storm.ts'
 import { ManyHubs } from './many-hubs.ts'
 
-/** Time between two strikes, in ms: an election takes 1 to 2 s. */
+/** Limits of the time between two strikes, in ms: an election takes 1 to 2 s. */
 const restMs = { least: 300, most: 3000 }
 
 const rest = (round: Round) => delay(between(round.random, restMs.least, restMs.most))

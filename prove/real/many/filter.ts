@@ -45,7 +45,7 @@ export class WatchFilter {
     incoming.pipe(asked)
   }
 
-  /** The messages of a watch are lines. The first confirms the watch, and passes. */
+  /** Passes on the messages of a watch, one per line, except those to drop. The first confirms the watch and is always passed on. */
   #filter(answer: IncomingMessage, outgoing: ServerResponse): void {
     let rest = ''
     answer.setEncoding('utf8')

@@ -12,17 +12,19 @@ import { Load } from '../load.ts'
 import { ended, startLoad, storm } from '../storm.ts'
 import { ManyHubs } from './many-hubs.ts'
 
-/** Time in which hubs must notice that their log was replaced, in ms: they check it every 2 s at least. */
+/** Time in which hubs must notice that their log was replaced, in ms: they check it at least every 2 s. */
 const noticeMs = 20_000
 
-/** Waits until each of `hubs` has ended by itself; returns those still running. */
+/** Waits until each of `hubs` has ended by itself. Returns those still running. */
 async function stillRunning(hubs: readonly HubProcess[]): Promise<HubProcess[]> {
   for (const began = performance.now(); performance.now() - began < noticeMs; await delay(50))
     if (hubs.every(hub => !hub.isRunning)) return []
   return hubs.filter(hub => hub.isRunning)
 }
 
-/** Checks the stores of hubs that have stopped for good: every acknowledged send must be in the store of the hub that is furthest ahead. */
+/**
+ * Checks the stores of hubs that have stopped permanently: every acknowledged send must be in the store of the hub that is furthest ahead.
+ */
 async function judgeStores(round: Round, load: Load, cluster: ManyHubs, found: Broken[]): Promise<RoundResult> {
   await load.close()
   await cluster.close()
@@ -30,7 +32,7 @@ async function judgeStores(round: Round, load: Load, cluster: ManyHubs, found: B
   const dumps = cluster.hubs.map(({ dataDir }) => dumpStore(dataDir, none))
   const rowsOf = (dump: (typeof dumps)[0]) => dump.reduce((sum, { rows }) => sum + rows.length, 0)
   const [furthest] = dumps.sort((a, b) => rowsOf(b) - rowsOf(a))
-  // There are no reads any more: the store says what is unread.
+  // No hub serves reads any more, so the unread messages are taken from the store.
   const inboxes = furthest!.map(dump => {
     const unread = dump.rows.filter(({ acked }) => !acked).map(({ id }) => id)
     return { ...dump, unread, count: unread.length }
@@ -161,7 +163,7 @@ export const divergence: Fault = {
       const left = await stillRunning([wrong])
       if (left.length > 0) throw new Error('The hub whose store was changed still runs.')
       await load.answered(20)
-      // As an operator would: without its store it starts over, from the log or from another hub's snapshot.
+      // The operator's remedy: without its store, the hub starts from the log or from another hub's snapshot.
       for (const name of ['hub.db', 'hub.db-wal', 'hub.db-shm']) rmSync(join(wrong.dataDir, name), { force: true })
       await wrong.start()
     })

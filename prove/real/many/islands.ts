@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import type { Round } from '../fault.ts'
 
-/** Address of the members, which are on no island. */
+/** Address of the members, which are not in any of the namespaces. */
 const bridgeAddress = '10.77.0.1'
 
-/** Network namespaces connected by one bridge, which can be cut from one another. */
+/** Network namespaces connected by one bridge; the connections between them can be cut. */
 export class Islands {
   readonly #addresses: ReadonlyMap<string, string>
 
-  /** Creates an island for each name. The process has its own namespaces (see isolate.ts), so they end with it. */
+  /** Creates an island for each name. The islands end with the process, which has its own namespaces (see isolate.ts). */
   constructor(round: Round, names: readonly string[]) {
     this.#addresses = new Map(names.map((name, index) => [name, `10.77.0.${10 + index}`]))
     mkdirSync('/run/netns', { recursive: true })

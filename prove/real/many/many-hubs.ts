@@ -8,14 +8,14 @@ import { type Cluster, type Credential, dumpStore, joinAt, readAll } from '../cl
 import type { Round } from '../fault.ts'
 import { type HubOptions, HubProcess } from '../hub-process.ts'
 
-/** Time in which the hubs must reach the end of their log once the harm has ended, in ms. */
+/** Time in which the hubs must reach the end of their log once the faults have ended, in ms. */
 const levelLimitMs = 60_000
 
 export interface ManyHubsOptions {
   etcd?: EtcdOptions
   /** Options of each hub, besides its log and its name. */
   hub?: (index: number) => Partial<HubOptions>
-  /** Returns the endpoints of etcd for the hubs, in place of its nodes: proxies. */
+  /** Returns other endpoints of etcd for the hubs, such as proxies in front of the nodes. */
   endpoints?: (cluster: EtcdCluster) => string[] | Promise<string[]>
 }
 
@@ -85,7 +85,7 @@ export class ManyHubs implements Cluster {
     return credential
   }
 
-  /** Reads from all hubs, which must agree. */
+  /** Reads the inboxes from all hubs, which must agree. */
   async dump(members: readonly Credential[]): Promise<InboxDump[]> {
     await this.#level()
     const reads = await Promise.all(

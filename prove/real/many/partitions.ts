@@ -8,7 +8,7 @@ import { ManyHubs } from './many-hubs.ts'
 const nodes = ['e0', 'e1', 'e2']
 const hubs = ['h0', 'h1', 'h2']
 
-/** Time that a cut lasts, in ms: longer than an election, and at times longer than a hub that is cut off serves reads. */
+/** Limits of the duration of a cut, in ms: longer than an election, and at times longer than a hub that is cut off serves reads. */
 const cutMs = { least: 1500, most: 14_000 }
 
 export const partitionOfThree: Fault = {

@@ -13,7 +13,7 @@ import { ManyHubs } from './many-hubs.ts'
 
 const newer = entryVersion + 1
 
-/** Time in which the hubs must raise the rules once all of them know newer ones, in ms. */
+/** Time in which the hubs must raise the rules once all of them support newer ones, in ms. */
 const raiseLimitMs = 30_000
 
 /** Changes that make a program with the next version of the rules, in which an ack has another outcome. */
@@ -94,8 +94,8 @@ async function raised(rules: () => Promise<number | null | undefined>): Promise<
 }
 
 /**
- * Checks that an older program refuses to start on a history with rules that it does not know, and says so; then starts the newer one
- * again.
+ * Checks that an older program refuses to start, with that reason, on a history with rules that it does not support; then starts the newer
+ * one again.
  */
 async function refuses(
   round: Round,
