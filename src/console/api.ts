@@ -70,7 +70,7 @@ export function call<Name extends RouteName>(
   )
 }
 
-/** A list stands in the address as one field for each of its values. */
+/** Fields of a query string. A list becomes one field for each of its values. */
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>
 
 /** As `call`, by method and path, for a route that the table does not have yet. Fields of `query` that are undefined are left out. */
@@ -128,7 +128,7 @@ export async function reach(
       {
         code: 'unavailable',
         message: 'The hub does not respond.',
-        hint: 'The page retries automatically. If that does not help, check whether the hub runs and whether this device can reach it.',
+        hint: 'This page retries automatically. If it keeps failing, check that the hub is running and that this device can reach it.',
       },
       true,
     )
@@ -142,7 +142,7 @@ export function refusalOf(response: Response, answer: unknown): HubError {
   if (typeof error?.message === 'string') return new HubError(error)
   return new HubError({
     code: response.status === 401 ? 'unauthorized' : 'unavailable',
-    message: `Something between this page and the hub answered with status ${response.status}.`,
-    hint: 'Look at the proxy in front of the hub.',
+    message: `A response with status ${response.status} did not come from the hub.`,
+    hint: 'Check the proxy in front of the hub.',
   })
 }

@@ -7,13 +7,13 @@ import { Text } from './ui/text.tsx'
 /** The page without a session: how to log in, why a link failed, or that the hub does not respond. */
 export function Entrance() {
   const now = session.value
-  if (now.state === 'entering') return <Loading what="The console" />
+  if (now.state === 'entering') return <Loading what="the console" />
   if (now.state === 'offline') return <Failed error={now.why} retry={enter} />
   if (now.state === 'choosing') return <Choice name={now.who.name} secret={now.secret} />
   if (now.state !== 'out') return null
   return (
     <section class="entrance">
-      <h1>{now.over ? 'Your session is over' : 'Open the console with a link'}</h1>
+      <h1>{now.over ? 'Your session has ended' : 'Open the console with a link'}</h1>
       {now.why && (
         <div class="state failed" role="alert">
           <p class="title">
@@ -24,30 +24,30 @@ export function Entrance() {
           </p>
         </div>
       )}
-      <p>A link opens it once, within 10 minutes, and keeps this browser in for 12 hours. You get one here:</p>
+      <p>A link works once, within 10 minutes, and keeps this browser logged in for 12 hours. To get one:</p>
       <dl class="ways">
         <div>
-          <dt>On the hub’s host, as its admin</dt>
+          <dt>As the admin, on the hub’s host</dt>
           <dd>
             <code>sudo claude-net console</code>
           </dd>
         </div>
         <div>
-          <dt>On a machine, as that machine</dt>
+          <dt>As a machine, on that machine</dt>
           <dd>
             <code>claude-net console --as-me</code>
           </dd>
         </div>
         <div>
-          <dt>As a person, on Telegram</dt>
+          <dt>As a person with Telegram</dt>
           <dd>
-            <code>/console</code> to the bot, in a private chat
+            send <code>/console</code> to the bot in a private chat
           </dd>
         </div>
         <div>
           <dt>As a person without Telegram</dt>
           <dd>
-            ask the admin, for whom <code>sudo claude-net console --as NAME</code> makes it
+            ask the admin to run <code>sudo claude-net console --as NAME</code>
           </dd>
         </div>
       </dl>
@@ -61,8 +61,8 @@ function Choice({ name, secret }: { name: string; secret: string }) {
     <section class="entrance">
       <h1>Use this link?</h1>
       <p>
-        You are in as <Name of={name} plain />. The link ends that session and opens the console as whoever it was made
-        for. Use it only if you asked for it.
+        You are logged in as <Name of={name} plain />. The link ends that session and logs you in as the member that it
+        was created for. Use it only if you requested it.
       </p>
       <div class="actions">
         <Button look="main" onClick={goOn}>

@@ -15,7 +15,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')!.focus()}>
-        Skip to the page
+        Skip to content
       </button>
       <header class="bar">
         <a class="brand" href={href('now')}>
@@ -60,7 +60,7 @@ function Nav() {
 /** Shows whether the page is live. */
 function LiveSign() {
   const { state } = live.value
-  const words = state === 'open' ? 'live' : state === 'waiting' ? 'not live' : 'connecting'
+  const words = state === 'open' ? 'live' : state === 'waiting' ? 'disconnected' : 'connecting'
   return (
     <span class={`live ${state}`} role="status">
       {words}
@@ -74,7 +74,7 @@ function LineTrouble() {
     return (
       <div class="trouble" role="alert">
         <Icon name="warning" />
-        <span>This hub is cut off from the others. What you see here may be some seconds old.</span>
+        <span>This hub is cut off from the other hubs. This page may be a few seconds out of date.</span>
       </div>
     )
   }
@@ -84,7 +84,7 @@ function LineTrouble() {
       <Icon name="warning" />
       <span>The hub does not respond. This page may be out of date; it retries automatically.</span>
       <button type="button" class="button" onClick={retryNow}>
-        Try now
+        Retry now
       </button>
     </div>
   )

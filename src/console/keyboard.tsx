@@ -49,7 +49,7 @@ function search(): void {
 
 function Keys() {
   return (
-    <Dialog title="Keys" onClose={() => (keysShown.value = false)}>
+    <Dialog title="Keyboard shortcuts" onClose={() => (keysShown.value = false)}>
       <dl class="keys">
         {entries().map(({ page, words, key }) => (
           <div key={page}>
@@ -63,19 +63,19 @@ function Keys() {
           <dt>
             <kbd>/</kbd>
           </dt>
-          <dd>Search, or find on this page</dd>
+          <dd>Search</dd>
         </div>
         <div>
           <dt>
             <kbd>Esc</kbd>
           </dt>
-          <dd>Close what is open</dd>
+          <dd>Close the dialog</dd>
         </div>
         <div>
           <dt>
             <kbd>?</kbd>
           </dt>
-          <dd>These keys</dd>
+          <dd>Keyboard shortcuts</dd>
         </div>
       </dl>
     </Dialog>

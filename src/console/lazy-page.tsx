@@ -22,13 +22,13 @@ export function lazyPage(load: () => Promise<{ default: ComponentType<PageProps>
     useEffect(() => {
       if (loaded.value === undefined) void start()
     }, [])
-    if (loaded.value === undefined) return <Loading what="The page" />
+    if (loaded.value === undefined) return <Loading what="the page" />
     if (loaded.value === 'failed')
       return (
         <div class="state failed" role="alert">
           <p class="title">This page could not be loaded.</p>
           <p class="hint">The hub does not respond, or it was updated since this page was opened.</p>
-          <Button onClick={() => location.reload()}>Load it again</Button>
+          <Button onClick={() => location.reload()}>Reload</Button>
         </div>
       )
     const Current = loaded.value

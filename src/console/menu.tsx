@@ -15,7 +15,7 @@ const themes = [
   ['dark', 'Dark'],
 ] as const
 
-/** The menu of the logged-in member: theme, notifications, keys, logout. */
+/** The menu of the logged-in member: theme, notifications, keyboard shortcuts, logout. */
 export function Menu() {
   const isOpen = useSignal(false)
   const me = who.value!
@@ -37,8 +37,7 @@ export function Menu() {
           </b>
           <span class="hint">
             {' '}
-            {me.role === 'admin' ? 'the admin of the hub' : me.role === 'machine' ? 'a machine' : 'a person'}, until{' '}
-            <Time at={me.expiresAt} as="clock" />
+            ({me.role === 'human' ? 'person' : me.role}) until <Time at={me.expiresAt} as="clock" />
           </span>
         </p>
         <Choice label="Theme" value={theme.value} onInput={value => (theme.value = value)} options={themes} />
@@ -56,7 +55,7 @@ export function Menu() {
               keysShown.value = true
             }}
           >
-            Keys
+            Keyboard shortcuts
           </Button>
           <a class="button" href={href('sessions')} onClick={close}>
             Sessions

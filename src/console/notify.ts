@@ -8,7 +8,7 @@ import { startWorker } from './worker-start.ts'
 
 const key = 'claude-net-notify'
 
-/** Whether the reader wants notifications while the tab is hidden. */
+/** Whether notifications are enabled while the tab is hidden. */
 export const notifications = signal(localStorage.getItem(key) === 'on')
 
 /** The reason why the browser cannot show notifications, if it cannot. */
@@ -16,8 +16,9 @@ export const whyNoNotifications = signal<string | undefined>(whyNot())
 
 function whyNot(): string | undefined {
   if (!isSecureContext)
-    return 'The browser allows notifications and installation only over https or on localhost. The tab’s title counts new messages.'
-  if (!('Notification' in globalThis) || !('serviceWorker' in navigator)) return 'This browser has none.'
+    return 'Browsers allow notifications and installation only over https or on localhost. The title of the tab counts new messages.'
+  if (!('Notification' in globalThis) || !('serviceWorker' in navigator))
+    return 'This browser does not support notifications.'
   if (Notification.permission === 'denied') return 'This browser blocks notifications from this page.'
   return undefined
 }
@@ -31,7 +32,7 @@ export async function allowNotifications(on: boolean): Promise<void> {
   else localStorage.removeItem(key)
 }
 
-/** Number of messages for the reader since they last looked at the tab. */
+/** Number of messages to the reader since the tab was last visible. */
 const unseen = signal(0)
 
 onLive('traffic', message => {
@@ -50,9 +51,9 @@ document.addEventListener('visibilitychange', () => {
 async function show({ id, from, intent, beginning }: Traffic): Promise<void> {
   if (whyNot() !== undefined || Notification.permission !== 'granted') return
   const worker = await startWorker()
-  const what = intent === 'urgent' ? 'urgent: ' : intent === 'request' ? 'asks: ' : ''
+  const what = intent === 'urgent' ? 'urgent: ' : intent === 'request' ? 'request: ' : ''
   await worker?.showNotification(visibleLine(from, 64), {
-    body: what + visible(beginning ?? 'A message'),
+    body: what + visible(beginning ?? 'New message'),
     tag: id,
     icon: '/console/icon-192.png',
     data: href('messages', [id]),

@@ -163,7 +163,7 @@ test('a draft survives the session, and a send interrupted by its end is sent af
   for (const { id, name } of sessions) {
     if (name === 'sean') await admin.call(api.consoleRevoke, { params: { id } })
   }
-  await page.getByRole('heading', { name: 'Your session is over' }).waitFor()
+  await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
   await page.goto('about:blank')
   await page.goto(await linkFor(hub, sean.token))
   await page.locator('.nav').waitFor()

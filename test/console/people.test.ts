@@ -290,7 +290,7 @@ describe('sessions', () => {
       await others.first().getByRole('button', { name: 'End' }).click()
       await expect.poll(() => others.count()).toBe(left - 1)
     }
-    await phone.getByText('Your session is over').waitFor()
+    await phone.getByText('Your session has ended').waitFor()
     await button(page, 'Log out').click()
     await page.getByText('Open the console with a link').waitFor()
     expect(await page.evaluate('localStorage.length')).toBe(0)

@@ -138,7 +138,7 @@ test('a message and its receipts appear as they happen; its text is shown as tex
   const item = page.locator('.now-feed .feed-item').first()
   await expect.poll(() => item.textContent()).toContain('<img src=x onerror=alert(1)> \\u{202e}gpj.exe')
   await seanclaude.client.call(api.ackInbox, { body: { ids: [id] } })
-  await expect.poll(() => item.textContent()).toContain('read by seanclaude')
+  await expect.poll(() => item.textContent()).toContain('acked by seanclaude')
   expect(await page.locator('img').count()).toBe(0)
 
   await seanclaude.client.call(api.heartbeat, {
@@ -186,7 +186,7 @@ test('keys open every page, the search and the list of keys; Escape closes it', 
   expect(await page.locator('main input[type=search]').inputValue()).toBe('gc?')
   await page.evaluate('document.activeElement.blur()')
   await page.keyboard.press('?')
-  await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
   await page.keyboard.press('Escape')
   await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
 })
@@ -196,7 +196,7 @@ test('a revoked session ends at once, and the page says so', async context => {
   const { page } = await browser.open(hub, { token: sean.token, allow: refusals })
   await seen(page, /^live$/)
   await hub.client(hub.adminToken).call(api.consoleRevoke, { params: { id: 'all' } })
-  await seen(page, 'Your session is over')
+  await seen(page, 'Your session has ended')
   expect(await page.locator('.nav').count()).toBe(0)
   expect(await page.evaluate('localStorage.length')).toBe(0)
 })
@@ -228,7 +228,7 @@ test('while the hub is down the page says so and keeps its content; then it is l
   await Promise.race([
     isLive,
     page
-      .getByRole('button', { name: 'Try now' })
+      .getByRole('button', { name: 'Retry now' })
       .click()
       .catch(() => {}),
   ])
@@ -258,7 +258,7 @@ test('in a secure context the page can be installed, and opens without a hub to 
   await page.reload()
   await seen(page, 'The hub does not respond.')
   await hub.start()
-  await page.getByRole('button', { name: 'Try now' }).click()
+  await page.getByRole('button', { name: 'Retry now' }).click()
   await page.locator('.nav').waitFor()
 })
 
@@ -283,7 +283,7 @@ test('the title counts messages that arrive while the tab is hidden, until it is
 test('an unknown address says so, and links to a page', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { at: '#/nowhere/%zz' })
-  await seen(page, 'There is no such page')
+  await seen(page, 'Page not found')
   await goTo(page, '#/now')
   await page.locator('.figures').waitFor()
 })

@@ -45,7 +45,7 @@ export function ConversationList({ chosen }: { chosen?: readonly [of: string, ot
       )}
       {list.items.value === undefined ? (
         list.error.value === undefined ? (
-          <Loading rows={8} what="The list of conversations" />
+          <Loading rows={8} what="the list of conversations" />
         ) : (
           <Failed error={list.error.value} retry={list.reload} />
         )

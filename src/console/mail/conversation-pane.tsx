@@ -95,7 +95,7 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
       </header>
       {!conversation.isLoaded.value ? (
         conversation.error.value === undefined ? (
-          <Loading rows={8} what="The conversation" />
+          <Loading rows={8} what="the conversation" />
         ) : (
           <Failed error={conversation.error.value} retry={() => conversation.older()} />
         )

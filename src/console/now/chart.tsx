@@ -45,7 +45,7 @@ export function Chart({ title, unit, summary, times, lines, format }: Props) {
         under.value =
           at === undefined
             ? undefined
-            : `${at * 1000 > Date.now() - 72_000_000 ? clockTime(at * 1000) : moment(at * 1000, Date.now())} ${said.join(', ') || 'nothing'}`
+            : `${at * 1000 > Date.now() - 72_000_000 ? clockTime(at * 1000) : moment(at * 1000, Date.now())} ${said.join(', ') || 'no data'}`
       })
     }
     void draw()

@@ -17,7 +17,7 @@ const spans = [
   ['168', 'Week'],
 ] as const
 
-/** Charts of messages sent, time until noticed, and age of the oldest unread message, over a day or a week. */
+/** Charts of messages sent, time to notice, and age of the oldest unread message, over a day or a week. */
 export function Charts() {
   const hours = useSignal<'24' | '168'>('24')
   const asked = useAsk<ChartsAnswer>(signal => call('charts', { query: { hours: hours.value }, signal }), [hours.value])
@@ -28,13 +28,13 @@ export function Charts() {
   return (
     <Panel
       class="now-charts"
-      title="Over time"
+      title="Trends"
       actions={
-        <Choice label="Over which time" value={hours.value} onInput={value => (hours.value = value)} options={spans} />
+        <Choice label="Time range" value={hours.value} onInput={value => (hours.value = value)} options={spans} />
       }
     >
       <div class="charts">
-        <Loaded asked={asked} rows={3} what="The charts">
+        <Loaded asked={asked} rows={3} what="the charts">
           {answer => <Three of={answer} />}
         </Loaded>
       </div>
@@ -61,18 +61,18 @@ function Three({ of: { from, bucketS, sends, noticeMs, oldestUnreadS } }: { of: 
       <Chart
         title="Time to notice"
         unit="ms"
-        summary={typical === undefined ? 'nothing was noticed' : `typically ${short(typical)}`}
+        summary={typical === undefined ? 'no data' : `typically ${short(typical)}`}
         times={times}
         lines={[
-          { name: 'half within', values: noticeMs.p50, tone: 'info', look: 'line' },
-          { name: '95 % within', values: noticeMs.p95, tone: 'soft', look: 'line' },
+          { name: 'median', values: noticeMs.p50, tone: 'info', look: 'line' },
+          { name: '95th percentile', values: noticeMs.p95, tone: 'soft', look: 'line' },
         ]}
         format={short}
       />
       <Chart
         title="Oldest unread"
         unit="s"
-        summary={waits === null || waits === undefined ? 'nothing is unread' : `${largestUnit(waits * 1000)} now`}
+        summary={waits === null || waits === undefined ? 'nothing unread' : `${largestUnit(waits * 1000)} now`}
         times={times}
         lines={[{ name: 'oldest', values: oldestUnreadS, tone: 'warn', look: 'area' }]}
         format={seconds => largestUnit(seconds * 1000)}

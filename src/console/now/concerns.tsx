@@ -20,7 +20,7 @@ export function Concerns({ of: { damaged, brakes, sharedTokens } }: { of: Member
           <Icon name="warning" />
           <span>
             Messages between <Name of={one} /> and <Name of={other} /> are stopped until <Time at={until} as="clock" />:{' '}
-            <Line>{why}</Line>
+            <Line>{why}</Line> looked like a loop.
           </span>
         </li>
       ))}

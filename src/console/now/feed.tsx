@@ -61,11 +61,11 @@ export function Feed() {
   })
   useLive('reset', asked.reload)
   return (
-    <Panel flush title="As it happens" class="now-feed">
-      <Loaded asked={asked} what="The feed">
+    <Panel flush title="Latest messages" class="now-feed">
+      <Loaded asked={asked} what="the latest messages">
         {() =>
           items.value.length === 0 ? (
-            <Empty icon="conversations" title="No message was sent yet">
+            <Empty icon="conversations" title="No messages yet">
               Messages appear here as they are sent.
             </Empty>
           ) : (
@@ -81,7 +81,7 @@ export function Feed() {
   )
 }
 
-const words = { fetched: 'shown to', told: 'told to', acked: 'read by', expired: 'expired for' } as const
+const words = { fetched: 'shown to', told: 'notified', acked: 'acked by', expired: 'expired for' } as const
 
 function FeedItem({ item }: { item: Item }) {
   const { id, from, to, intent, bytes, sentAt, beginning, became, replyTo, isNew } = item

@@ -61,29 +61,29 @@ export function MemberList({ asked }: { asked: Asked<MembersNow> }) {
       actions={
         <>
           <Choice
-            label="Which members"
+            label="Filter members"
             value={which.value}
             onInput={value => (which.value = value)}
             options={choices}
           />
           <Field
             bare
-            label="Find a member or a project"
+            label="Search members and projects"
             type="search"
-            placeholder="Find"
+            placeholder="Search"
             value={typed.value}
             onInput={value => (typed.value = value)}
           />
         </>
       }
     >
-      <Loaded asked={asked} rows={8} what="The list of members">
+      <Loaded asked={asked} rows={8} what="the members">
         {() =>
           rows.length === 0 ? (
-            <Empty icon="members" title={members.length === 0 ? 'Nobody is a member yet' : 'Nobody fits'}>
+            <Empty icon="members" title={members.length === 0 ? 'No members yet' : 'No matching members'}>
               {members.length === 0 && (
                 <>
-                  The admin invites a machine with <code>claude-net invite NAME</code>, or on the page Members.
+                  The admin invites a machine with <code>claude-net invite NAME</code>, or on the Members page.
                 </>
               )}
             </Empty>
@@ -116,7 +116,7 @@ function MemberRow({ member }: { member: MemberNow }) {
           <Name of={name} />
           {owner !== null && (
             <span class="hint">
-              of <Name of={owner} />
+              owned by <Name of={owner} />
             </span>
           )}
           {!online && kind !== 'service' && <span class="hint">{presenceInWords(member, now.value)}</span>}

@@ -6,13 +6,13 @@ import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import type { MembersNow } from './members-now.ts'
 
-const statusWords = { stored: 'not shown yet', fetched: 'shown', acked: 'read' } as const
+const statusWords = { stored: 'not shown yet', fetched: 'shown', acked: 'acked' } as const
 
-/** Questions without an answer, the newest first. */
+/** Open requests, the newest first. */
 export function Questions({ requests }: { requests: MembersNow['openRequests'] }) {
   if (requests.length === 0) return null
   return (
-    <Panel flush title={`Open questions · ${requests.length}`} class="now-questions">
+    <Panel flush title={`Open requests · ${requests.length}`} class="now-questions">
       <ul>
         {requests.map(({ id, of, sentAt, intent, beginning, waitingFor }) => (
           <li key={id} class="feed-item">
@@ -21,7 +21,7 @@ export function Questions({ requests }: { requests: MembersNow['openRequests'] }
                 {of !== undefined && (
                   <>
                     <Name of={of} plain />
-                    <span class="hint">waits for</span>
+                    <span class="hint">waiting for</span>
                   </>
                 )}
                 {waitingFor.slice(0, 4).map(({ name, project, status }) => (
@@ -38,7 +38,7 @@ export function Questions({ requests }: { requests: MembersNow['openRequests'] }
             </p>
             <p class="feed-text">
               <a class="whole" href={href('messages', [id])}>
-                {beginning === '' ? 'Open the question' : <Line max={160}>{beginning}</Line>}
+                {beginning === '' ? 'Open the request' : <Line max={160}>{beginning}</Line>}
               </a>
             </p>
           </li>

@@ -83,7 +83,7 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
           />
           <Select label="Since" bare value={since} onInput={value => narrow({ since: value })} options={spansOf} />
         </div>
-        <Loaded asked={first} rows={10} what="The audit">
+        <Loaded asked={first} rows={10} what="the audit">
           {({ lines, more }) =>
             lines.length === 0 ? (
               <Empty icon="audit" title={isNarrowed ? 'No matching lines' : 'Nothing has been done yet'}>

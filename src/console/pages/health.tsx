@@ -50,7 +50,7 @@ function Health() {
   useReloadEvery(6 * everyMs, concerns.reload)
   useReloadOn(['members'], concerns.reload)
   return (
-    <Loaded asked={status} rows={12} what="How the hub is">
+    <Loaded asked={status} rows={12} what="the health of the hub">
       {figures => (
         <>
           <PageHead title="Health" actions={<BackupButton reload={status.reload} />}>

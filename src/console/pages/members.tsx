@@ -50,7 +50,7 @@ export default function MembersPage({ parts: [name], query }: PageProps) {
     directory.value.value = { ...known, members }
   })
   return (
-    <Loaded asked={directory} rows={10} what="The list of members">
+    <Loaded asked={directory} rows={10} what="the list of members">
       {known => {
         if (name === undefined) return <Everyone {...{ known, query, reload: directory.reload }} />
         const member =

@@ -47,7 +47,7 @@ function OneMessage({ id }: { id: string }) {
   useLive('traffic', event => event.replyTo === id && asked.reload(), [id])
   useLive('reset', () => asked.reload(), [])
   return (
-    <Loaded asked={asked} rows={8} what="The message">
+    <Loaded asked={asked} rows={8} what="the message">
       {found => <Found found={found} reload={asked.reload} />}
     </Loaded>
   )
@@ -198,7 +198,7 @@ function Answers({ receipts }: { receipts: readonly Receipt[] }) {
   if (ids.length === 0) return null
   return (
     <Panel title={ids.length === 1 ? 'Answer' : `${ids.length} answers`}>
-      <Loaded asked={answers} rows={2} what="The answer">
+      <Loaded asked={answers} rows={2} what="the answer">
         {messages => (
           <ul class="answers">
             {messages.map(message => (

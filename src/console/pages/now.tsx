@@ -9,7 +9,7 @@ import { Questions } from '../now/questions.tsx'
 import { PageHead } from '../ui/panel.tsx'
 import { now } from '../ui/time.tsx'
 
-/** `#/now`: who is online and on what, unread messages, open questions, and messages as they are sent. */
+/** `#/now`: presence, work of sessions, unread messages, open requests, and messages as they are sent. */
 export default function NowPage() {
   const asked = useMembersNow()
   const members = asked.value.value
@@ -22,7 +22,7 @@ export default function NowPage() {
         <div class="stack">
           <MemberList asked={asked} />
         </div>
-        {/* Shown once it is known whether there are questions: the feed would move down. */}
+        {/* Shown once it is known whether there are open requests, which would move the feed down. */}
         <div class={`stack now-side ${members || asked.error.value !== undefined ? '' : 'pending'}`}>
           {members && <Questions requests={members.openRequests} />}
           <Feed />
@@ -52,10 +52,10 @@ function Figures({ of }: { of: MembersNow | undefined }) {
       <Figure
         name="oldest unread"
         of={of && (oldest ? largestUnit(Math.max(0, waitedMs)) : 'none')}
-        more={oldest && `with ${oldest.name}`}
+        more={oldest && `for ${oldest.name}`}
         tone={waitedMs > 3_600_000 ? 'warn' : undefined}
       />
-      <Figure name="open questions" of={of && String(of.openRequests.length)} />
+      <Figure name="open requests" of={of && String(of.openRequests.length)} />
     </dl>
   )
 }

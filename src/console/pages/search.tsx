@@ -130,7 +130,7 @@ function Results({ q, other, of }: { q: string; other: string; of: string }) {
 
   if (found.value === undefined)
     return error.value === undefined ? (
-      <Loading rows={6} what="What was found" />
+      <Loading rows={6} what="the results" />
     ) : (
       <Failed error={error.value} retry={load} />
     )

@@ -51,7 +51,7 @@ export default function SessionsPage(_: PageProps) {
         A session lasts 12 hours.
       </PageHead>
       <Panel flush class="sessions">
-        <Loaded asked={sessions} what="The list of sessions">
+        <Loaded asked={sessions} what="the list of sessions">
           {({ sessions: all }) => (
             <Table
               caption="Sessions of the console"

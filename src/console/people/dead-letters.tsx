@@ -43,7 +43,7 @@ export function DeadLettersDialog({
   }
   return (
     <Dialog title={`Events that ${name} has given up`} wide onClose={onClose}>
-      <Loaded asked={letters} what="The list of events">
+      <Loaded asked={letters} what="the list of events">
         {({ dead, more }) =>
           dead.length === 0 ? (
             <Empty title="None is left" />

@@ -27,7 +27,7 @@ export function Invitation({ made, isRotation = false }: { made: InviteAnswer; i
             ? `${made.name} is a member already: its inbox stays, and its old token ends when this line is run.`
             : `${made.name} is a member now and can receive messages. Run this on its machine, once.`}
       </p>
-      <Loaded asked={known} what="The address of the hub">
+      <Loaded asked={known} what="the address of the hub">
         {addresses => <Line made={made} known={addresses} />}
       </Loaded>
       <Expiry at={made.expiresAt} />

@@ -21,7 +21,7 @@ export function PolicyPanel({ name, kind, known }: { name: string; kind: string;
   useReloadOn(['members'], policy.reload)
   return (
     <Panel title="Policy">
-      <Loaded asked={policy} rows={2} what="The policy">
+      <Loaded asked={policy} rows={2} what="the policy">
         {({ inbound, mute }) => (
           <Form
             key={`${inbound} ${mute.join(' ')}`}

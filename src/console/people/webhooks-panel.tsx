@@ -33,7 +33,7 @@ export function WebhooksPanel<Hook>({
         </Button>
       }
     >
-      <Loaded asked={hooks} rows={3} what="The list of webhooks">
+      <Loaded asked={hooks} rows={3} what="the list of webhooks">
         {({ webhooks }) =>
           webhooks.length === 0 ? (
             <Empty icon="webhooks" title={emptyTitle}>

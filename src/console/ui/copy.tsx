@@ -28,7 +28,7 @@ export function CopyLine({ text, label, secret = false }: { text: string; label:
           {done.value === 'copied' ? 'Copied' : done.value === 'selected' ? 'Selected: press Ctrl+C' : 'Copy'}
         </span>
       </button>
-      {secret && <p class="hint">It is shown once, and gives access to anyone who has it.</p>}
+      {secret && <p class="hint">Shown only once. It gives access to anyone who has it.</p>}
     </div>
   )
 }

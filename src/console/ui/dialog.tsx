@@ -20,7 +20,7 @@ export function Dialog({
   children: ComponentChildren
   onClose: () => void
   wide?: boolean
-  /** Only its buttons close it: its content is shown once, and neither a click beside it nor a stray key must lose it. */
+  /** Only its buttons close it: its content is shown once, and neither a click outside it nor a key must close it. */
   keep?: boolean
 }) {
   const id = useId()

@@ -25,9 +25,9 @@ export function Empty({
 }
 
 /** A loading state: grey lines in place of `rows` rows, drawn after 150 ms so that a fast response does not flash. */
-export function Loading({ rows = 4, what = 'It' }: { rows?: number; what?: string }) {
+export function Loading({ rows = 4, what }: { rows?: number; what?: string }) {
   return (
-    <div class="state loading" role="status" aria-label={`${what} is loading`}>
+    <div class="state loading" role="status" aria-label={what === undefined ? 'Loading' : `Loading ${what}`}>
       {Array.from({ length: rows }, (_, at) => (
         <span key={at} class="bone" />
       ))}
@@ -40,7 +40,7 @@ export function Failed({ error, retry }: { error: unknown; retry?: (() => unknow
   const { message, hint, isOffline } =
     error instanceof HubError
       ? error
-      : { message: 'Something went wrong in this page.', hint: 'Load it again.', isOffline: false }
+      : { message: 'Something went wrong on this page.', hint: 'Reload the page.', isOffline: false }
   return (
     <div class="state failed" role="alert">
       <Icon name="warning" size={28} />
@@ -50,7 +50,7 @@ export function Failed({ error, retry }: { error: unknown; retry?: (() => unknow
       <p class="hint">
         <Text>{hint}</Text>
       </p>
-      {retry && <Button onClick={() => retry()}>{isOffline ? 'Try now' : 'Try again'}</Button>}
+      {retry && <Button onClick={() => retry()}>{isOffline ? 'Retry now' : 'Retry'}</Button>}
     </div>
   )
 }

@@ -11,7 +11,7 @@ export interface Column<Row> {
   narrow?: 'title' | 'hidden'
 }
 
-/** A table of up to some hundred rows (longer ones: `VirtualList`), which becomes cards on a narrow screen. `caption` is for screen readers. */
+/** A table of up to a few hundred rows (longer ones: `VirtualList`), which becomes cards on a narrow screen. `caption` is for screen readers. */
 export function Table<Row>({
   caption,
   columns,

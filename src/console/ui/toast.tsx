@@ -28,7 +28,7 @@ export function toast(text: string): void {
 export function toastError(error: unknown): void {
   if (error instanceof HubError) add({ tone: 'bad', text: error.message, hint: error.hint })
   else {
-    add({ tone: 'bad', text: 'Something went wrong in this page.', hint: 'Load it again.' })
+    add({ tone: 'bad', text: 'Something went wrong on this page.', hint: 'Reload the page.' })
     console.error(error)
   }
 }
