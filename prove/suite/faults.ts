@@ -423,8 +423,8 @@ export const faults: readonly Fault[] = [
     name: 'a muted sender wakes the session',
     promise: 'A message of a muted sender causes no event.',
     file: 'hub/state/apply/messages.ts',
-    find: "    if (handling === 'mute') notTo.push(member)\n",
-    put: '',
+    find: "filter(({ handling }) => handling === 'mute')",
+    put: "filter(({ handling }) => handling === 'hold' && command.body.length < 0)",
     tests: ['test/policy.test.ts', 'src/hub/push', 'test/event-delivery.test.ts'],
   },
   {

@@ -8,7 +8,7 @@ import { isProject } from '../query/projects.ts'
 import { recipientsOf } from '../query/recipients.ts'
 import { type Refused, refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
-import { admit } from './admission.ts'
+import { type Admission, admit } from './admission.ts'
 import { ackDeliveries } from './inbox.ts'
 import { boundLater, repeatLater, storeLater } from './later.ts'
 import { limits } from './limits.ts'
@@ -116,24 +116,17 @@ export function storeSend(
     db.run('update message set due_at = ?, written_at = ? where seq = ?', dueAt, writtenAt, seq)
   }
   if (command.received?.seal !== undefined) storeSeal(db, steady, command)
-  const wake: number[] = []
-  const notTo: number[] = []
-  for (const { recipient, outcome, handling } of admissions) {
-    if (outcome.status === 'refused') continue
-    const { member, project = null } = outcome
-    db.run(
-      'insert into delivery (recipient, seq, sender, handling, project) values (?, ?, ?, ?, ?)',
-      member,
-      seq,
-      command.by,
-      handling,
-      project,
-    )
-    takeRoom(db, recipient, command.by, bytes)
-    if (project !== null) countForProject(db, member, project, 1)
-    wake.push(member)
-    if (handling === 'mute') notTo.push(member)
-  }
+  const taken = admissions.filter(({ outcome }) => outcome.status === 'stored')
+  storeDeliveries(db, seq, command.by, taken)
+  takeRoom(
+    db,
+    taken.map(({ recipient }) => recipient),
+    { sender: command.by, bytes },
+  )
+  for (const { outcome } of taken)
+    if (outcome.project !== undefined) countForProject(db, outcome.member, outcome.project, 1)
+  const wake = taken.map(({ outcome }) => outcome.member)
+  const notTo = taken.filter(({ handling }) => handling === 'mute').map(({ outcome }) => outcome.member)
   if (command.replyTo) {
     const { senders } = ackDeliveries(db, { seq, time }, command.by, [command.replyTo], command.fromProject)
     wake.push(...senders)
@@ -142,6 +135,18 @@ export function storeSend(
   }
   const delivery = { seq, id: command.id, from: command.by, intent, notTo, ...(projects.size > 0 && { projects }) }
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake, delivery })
+}
+
+/** Stores one delivery for each of `taken`: with one statement, which costs a crowd a third of what one for each does. */
+function storeDeliveries(db: Database, seq: number, sender: number, taken: readonly Admission[]): void {
+  const rows = taken.map(({ outcome, handling }) => [outcome.member, handling, outcome.project ?? null])
+  db.run(
+    `insert into delivery (recipient, seq, sender, handling, project)
+     select value ->> 0, ?1, ?2, value ->> 1, value ->> 2 from json_each(?3)`,
+    seq,
+    sender,
+    JSON.stringify(rows),
+  )
 }
 
 /** A message that is answered: its sender, and the project from which it was sent. */

@@ -43,6 +43,6 @@ export function storeNotice(
     'insert into delivery (recipient, seq, sender, project) values (?, ?, ?, ?)',
     ...[recipient.id, seq, hubItself, project ?? null],
   )
-  takeRoom(db, recipient, hubItself, bytes)
+  takeRoom(db, [recipient], { sender: hubItself, bytes })
   if (project !== undefined) countForProject(db, recipient.id, project, 1)
 }

@@ -58,33 +58,47 @@ function shareOf(db: Database, recipient: number, sender: number): Amount {
   return share ?? { unread: 0, bytes: 0 }
 }
 
-/** Counts a delivery of `bytes` that was just stored; `recipient` is the row from before. */
-export function takeRoom(db: Database, recipient: MemberRow, sender: number, bytes: number): void {
-  const { id, isShared } = recipient
-  const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
-  db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, id)
-  tookRoom(db, recipient, now)
-  if (isShared) {
-    db.run(
-      `insert into inbox_share (recipient, sender, unread, bytes) values (?1, ?2, 1, ?3)
-       on conflict (recipient, sender) do update set unread = unread + 1, bytes = bytes + ?3`,
-      id,
-      sender,
-      bytes,
-    )
-    return
+/** Counts a delivery of `bytes` that was just stored for each of `recipients`, which are the rows from before. */
+export function takeRoom(
+  db: Database,
+  recipients: readonly MemberRow[],
+  { sender, bytes }: { sender: number; bytes: number },
+): void {
+  db.run(
+    'update member set unread = unread + 1, unread_bytes = unread_bytes + ?1 where id in (select value from json_each(?2))',
+    bytes,
+    JSON.stringify(recipients.map(({ id }) => id)),
+  )
+  for (const recipient of recipients) {
+    const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
+    tookRoom(db, recipient, now)
+    if (recipient.isShared) countShare(db, recipient.id, sender, bytes)
+    else if (now.unread >= alwaysMessages || now.bytes > alwaysBytes) startCountingShares(db, recipient.id, now)
   }
-  if (now.unread < alwaysMessages && now.bytes <= alwaysBytes) return
+}
+
+function countShare(db: Database, recipient: number, sender: number, bytes: number): void {
+  db.run(
+    `insert into inbox_share (recipient, sender, unread, bytes) values (?1, ?2, 1, ?3)
+     on conflict (recipient, sender) do update set unread = unread + 1, bytes = bytes + ?3`,
+    recipient,
+    sender,
+    bytes,
+  )
+}
+
+/** Starts counting the unread messages of each sender at `recipient`, once they take enough of its room. */
+function startCountingShares(db: Database, recipient: number, now: Amount): void {
   if (percentOf(knownSettings(db), now) < countedFromPercent) return
   db.run(
     `insert into inbox_share (recipient, sender, unread, bytes)
      select ?1, m.sender, count(*), sum(octet_length(m.body)) from (${unreadSeqs}) u join message m on m.seq = u.seq
      group by m.sender`,
-    id,
+    recipient,
     0,
   )
-  db.run('update member set is_shared = 1 where id = ?', id)
-  forgetMember(db, id)
+  db.run('update member set is_shared = 1 where id = ?', recipient)
+  forgetMember(db, recipient)
 }
 
 /** Frees the room of deliveries that were acked or have expired. */
