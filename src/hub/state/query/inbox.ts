@@ -6,6 +6,7 @@ import { unreadSeqs, unreadSeqsOf } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { hubItself } from './find-member.ts'
+import { hasNoUnread } from './known-members.ts'
 import { isInScope, projectShare } from './projects.ts'
 import { unlessUnreadable } from './read-around-damage.ts'
 import { type UnreadSeq, unreadSeqsAroundDamage } from './unread-around-damage.ts'
@@ -165,6 +166,7 @@ export function firstOf<Row>(rows: Row[]): Row[] {
 
 /** Returns the number of unread messages of `member`; with `scope`, without those for other projects. */
 export function unreadCount(db: Database, member: number, scope?: ProjectScope): number {
+  if (hasNoUnread(db, member)) return 0
   const row = db.get<{ unread: number; ofProjects: number }>(
     'select unread, project_unread as ofProjects from member where id = ?',
     member,

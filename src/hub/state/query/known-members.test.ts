@@ -8,6 +8,7 @@ import { tempDir } from '../../../../test/support/temp.ts'
 import { newMessageId } from '../../../protocol/ids.ts'
 import type { Command, Entry } from '../commands.ts'
 import { State } from '../state.ts'
+import { unreadCount } from './inbox.ts'
 import { forgetMembers } from './known-members.ts'
 
 function open(): State {
@@ -42,6 +43,11 @@ test('the cache of members does not affect the result: without it the rows and o
   }
   // From a member that does not exist: it throws, and its whole batch is rolled back and applied again.
   const broken = (): Command => ({ type: 'message.send', id: newMessageId(), by: 999, to: ['ben', 'ana'], body: 'x' })
+  const unread = ({ db }: State) => [1, 2, 3].map(member => unreadCount(db, member))
+  const unreadUncached = () => {
+    forgetMembers(uncached.db)
+    return unread(uncached)
+  }
   let time = 1_767_225_600_000
   let bugs = 0
   const apply = (batch: Command[]) => {
@@ -55,6 +61,7 @@ test('the cache of members does not affect the result: without it the rows and o
       return uncached.applyBatch([entry], () => {})
     })
     expect(first, JSON.stringify(batch)).toEqual(second)
+    expect(unread(cached), JSON.stringify(batch)).toEqual(unreadUncached())
   }
   apply([...busyMembers, { type: 'settings.set', inboxMessages: 100, inboxBytes: 3_000_000 }])
   for (let round = 0; round < 300; round++) {

@@ -1,7 +1,7 @@
 import { lookupForm } from '../../../protocol/names.ts'
 import type { InboxSettings } from '../commands.ts'
 import type { Database } from '../store/database.ts'
-import { type MemberRow, memberMeant } from './find-member.ts'
+import { type MemberRow, memberById, memberMeant } from './find-member.ts'
 import { readSettings } from './settings.ts'
 
 /** Most members in the cache: far more than a hub has, so that only a flood of them fills it. */
@@ -52,6 +52,20 @@ export function knowsLater(db: Database): boolean {
 /** Returns the cached id of a name; undefined when it is not in the cache. */
 export function knownId(db: Database, typed: string): number | undefined {
   return kept.get(db)?.ids.get(lookupForm(typed))
+}
+
+/**
+ * Reports, usually without a query, that `member` has no unread message. Returns false if it may have some, or if queries may not read yet
+ * what the cache knows: see `Database.readsOwnCommits`.
+ */
+export function hasNoUnread(db: Database, member: number): boolean {
+  if (!db.readsOwnCommits) return false
+  const { rows } = knownIn(db)
+  const row = rows.get(member) ?? memberById(db, member)
+  if (!row) return false
+  if (rows.size >= maxKept) rows.clear()
+  rows.set(member, row)
+  return row.unread === 0
 }
 
 /** Updates the cached room of `row`, which a send has written to the tables. */

@@ -280,6 +280,14 @@ export class Database implements Disposable {
     this.#view.pin()
   }
 
+  /**
+   * Whether a query outside of a transaction reads what the last transaction of this connection left: true for a store whose commits are all
+   * settled.
+   */
+  get readsOwnCommits(): boolean {
+    return this.#use === 'store' && !this.#view?.isPinned && !this.#sqlite.isTransaction
+  }
+
   /** Statements of the connection that queries read. */
   get #reading(): Statements {
     return this.#view?.isPinned && !this.#sqlite.isTransaction ? this.#view.statements : this.#statements
