@@ -10,7 +10,7 @@ import { type Identity, isOfEndedToken } from '../auth/identify.ts'
 import type { LimitSettings } from '../config/door.ts'
 import type { Hub } from '../hub.ts'
 import { isConsoleLink } from '../state/query/console.ts'
-import { resolveNames } from '../state/query/find-member.ts'
+import { includesCrowd, resolveNames } from '../state/query/find-member.ts'
 import { knownId } from '../state/query/known-members.ts'
 import { isInvite } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
@@ -206,16 +206,13 @@ export class Limits {
   /** Counts a message to a group or `all` once; otherwise counts it for each named member, for all of them or for none. */
   #countRecipients({ state }: Hub, { member, tokenId }: Pick<Identity, 'member' | 'tokenId'>, to: string[]): void {
     const known = to.length === 1 ? knownId(state.db, to[0]!) : undefined
-    const { members, isCrowd } =
-      known === undefined
-        ? resolveNames(state.db, member, to)
-        : { members: [{ id: known, name: to[0]! }], isCrowd: false }
-    if (isCrowd) {
+    if (known === undefined && includesCrowd(state.db, to)) {
       const waitMs = this.#broadcasts?.take(tokenId)
       if (waitMs) throw tooMany("Too many messages to 'all' and groups with this token.", waitMs)
       return
     }
     if (!this.#pairs) return
+    const members = known === undefined ? resolveNames(state.db, member, to).members : [{ id: known, name: to[0]! }]
     for (const { id, name } of members) {
       const waitMs = this.#pairs.waitMs(`${member} ${id}`)
       if (waitMs) throw tooMany(`Too many messages from you to ${name}.`, waitMs)

@@ -137,15 +137,26 @@ export function storeSend(
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake, delivery })
 }
 
-/** Stores one delivery for each of `taken`: with one statement, which costs a crowd a third of what one for each does. */
+/** Stores one delivery for each of `taken`: with one statement, which takes longer for a single one than the plain form. */
 function storeDeliveries(db: Database, seq: number, sender: number, taken: readonly Admission[]): void {
-  const rows = taken.map(({ outcome, handling }) => [outcome.member, handling, outcome.project ?? null])
+  if (taken.length === 1) {
+    const { outcome, handling } = taken[0]!
+    db.run(
+      'insert into delivery (recipient, seq, sender, handling, project) values (?, ?, ?, ?, ?)',
+      outcome.member,
+      seq,
+      sender,
+      handling,
+      outcome.project ?? null,
+    )
+    return
+  }
   db.run(
     `insert into delivery (recipient, seq, sender, handling, project)
      select value ->> 0, ?1, ?2, value ->> 1, value ->> 2 from json_each(?3)`,
     seq,
     sender,
-    JSON.stringify(rows),
+    JSON.stringify(taken.map(({ outcome, handling }) => [outcome.member, handling, outcome.project ?? null])),
   )
 }
 

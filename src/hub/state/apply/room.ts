@@ -64,11 +64,8 @@ export function takeRoom(
   recipients: readonly MemberRow[],
   { sender, bytes }: { sender: number; bytes: number },
 ): void {
-  db.run(
-    'update member set unread = unread + 1, unread_bytes = unread_bytes + ?1 where id in (select value from json_each(?2))',
-    bytes,
-    JSON.stringify(recipients.map(({ id }) => id)),
-  )
+  if (recipients.length === 1) db.run(countOne, bytes, recipients[0]!.id)
+  else db.run(countCrowd, bytes, JSON.stringify(recipients.map(({ id }) => id)))
   for (const recipient of recipients) {
     const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
     tookRoom(db, recipient, now)
@@ -76,6 +73,10 @@ export function takeRoom(
     else if (now.unread >= alwaysMessages || now.bytes > alwaysBytes) startCountingShares(db, recipient.id, now)
   }
 }
+
+const countOne = 'update member set unread = unread + 1, unread_bytes = unread_bytes + ?1 where id = ?2'
+const countCrowd =
+  'update member set unread = unread + 1, unread_bytes = unread_bytes + ?1 where id in (select value from json_each(?2))'
 
 function countShare(db: Database, recipient: number, sender: number, bytes: number): void {
   db.run(

@@ -69,6 +69,18 @@ export function groupExists(db: Database, name: string): boolean {
   return db.get('select 1 from member_group where name = ?', name) !== undefined
 }
 
+/** Reports whether the names include a group or `all`, without reading their members. */
+export function includesCrowd(db: Database, typed: readonly string[]): boolean {
+  return typed.some(each => {
+    const name = lookupForm(each)
+    return !memberMeant(db, name) && isCrowdName(db, name)
+  })
+}
+
+function isCrowdName(db: Database, name: string): boolean {
+  return name === everyone || groupExists(db, name)
+}
+
 /** The members that the names in a message mean. */
 export interface Resolved {
   /** Each member once, in the order named. */
@@ -84,7 +96,7 @@ export function resolveNames(db: Database, sender: number, typed: string[]): Res
   // Duplicate names are dropped: `all` a hundred times would read a hundred times as many rows.
   const named = [...new Map(typed.map(each => [lookupForm(each), each]))].map(([name, asTyped]) => {
     const one = memberMeant(db, name)
-    return { name, asTyped, one, isCrowd: !one && (name === everyone || groupExists(db, name)) }
+    return { name, asTyped, one, isCrowd: !one && isCrowdName(db, name) }
   })
   const isCrowd = named.some(each => each.isCrowd)
   const found = named.flatMap(({ one }, rank) => (one ? [{ member: one, rank }] : []))
