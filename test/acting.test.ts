@@ -61,7 +61,7 @@ test('one hub at a time runs the Telegram bridge; a suspended one stops polling,
   await hubs.settled(all)
   expect(bridges.map(bridge => bridge.status().carriedBy)).toEqual([undefined, 'h0', 'h0'])
 
-  // An update that is dealt with, and never confirmed: Telegram gives it out again.
+  // The bridge handles the first update but cannot confirm it, so Telegram sends it again.
   telegram.write(group, sean, '/send ovh5 the first')
   await until('it is stored', () => bodiesOf(h1, 'ovh5').length === 1)
   telegram.spoil('getUpdates', 'hole', { times: 1 })
@@ -70,7 +70,7 @@ test('one hub at a time runs the Telegram bridge; a suspended one stops polling,
   await until('both are answered', () => telegram.said(group).length === 2)
   const mail = () => telegram.said(group).filter(({ text }) => text.includes('the one that was stopped'))
 
-  // Its claim has expired, and it has not been informed of anything.
+  // h0's claim has expired, but h0 has not been notified of that.
   hubs.now += 9000
   await h1.hub.submit(send(ovh5, 'sean', 'not from the one that was stopped'))
   await until('it has tried', () => bridges[0]!.status().trouble?.includes('another hub'))
@@ -129,7 +129,7 @@ test('one hub at a time posts to webhooks; only a post in progress when its clai
   await until('the successor has posted', () => posts.length === 4)
   held.resolve({ ok: true, status: 200 })
   await hubs.look(all)
-  // Refused by everyone: noted once, by the hub that was asked, and posted once.
+  // The refusal is recorded once, by the hub that received the send, and posted once.
   await h1.hub.submit({ type: 'member.policy', by: 2, inbound: 'refuse' })
   await expect(h1.hub.submit(send(1, 'ben', 'refused'))).rejects.toThrow()
   await until('the refusal was posted', () => posts.length === 5)
@@ -161,7 +161,7 @@ test('a loop over several hubs is braked once, even if the hub that detected it 
     const brake = new LoopBrake(hub, settings, () => {})
     listeners.add(commit => brake.watch(commit))
   }
-  // h0 has none, as if it ended with the last straw.
+  // h0 has no brake, as if it had ended right after the entry that completed the loop.
   for (let n = 0; n < 12; n++) {
     const { hub } = n === 10 ? h0 : n % 2 ? h1 : h2
     await hub.submit(send((n % 2) + 1, n % 2 ? 'ana' : 'ben', `${n}`)).catch(() => {})

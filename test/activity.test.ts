@@ -8,7 +8,7 @@ import { startHub, type TestMember } from './support/hub.ts'
 import { type McpSession, startMachine, type TestMachine } from './support/machine.ts'
 import { until } from './support/until.ts'
 
-/** A session of `sean` in a directory with a branch, and somebody who looks at it. */
+/** Starts a session of `sean` in a directory with a branch, and a member who looks at it. */
 async function start() {
   const hub = await startHub()
   const chas = await hub.join('chasclaude')
@@ -51,7 +51,7 @@ test('others see where a session works, since when it is busy and its status lin
   const busy = await seen(chas, 'seanclaude', 'a busy session', ({ busySince }) => busySince)
   expect(busy).toMatchObject({ branch: 'feature/checkout' })
   expect(busy.idleSince).toBeUndefined()
-  // By whole seconds of the hub's clock.
+  // The hub's clock counts whole seconds.
   expect(Math.abs(Date.parse(busy.busySince!) - began)).toBeLessThan(30_000)
 
   // The status line is visible at once, in Claude's own result and for others.
@@ -68,12 +68,12 @@ test('others see where a session works, since when it is busy and its status lin
   const { members } = await chas.client.call(api.listMachines)
   expect(members.find(({ name }) => name === 'seanclaude')!.sessions).toMatchObject([{ status: line }])
 
-  // Its user says it from inside the session, where Claude's commands run, or from any terminal.
+  // The user sets it from inside the session, where Claude's commands run, or from any terminal.
   const inside = { env: claude.env }
   expect((await sean.run(['status-line', 'the', 'invoices'], inside)).stdout).toMatch(/ says: the invoices\n$/)
   expect((await sean.run(['status-line'])).stdout).toMatch(/just now {2}> the invoices/)
 
-  // It survives /clear and a restart of the hub, and the branch is read again.
+  // It is preserved over /clear and a restart of the hub, and the branch is read again.
   writeFileSync(join(project, '.git', 'HEAD'), `${'1a2b3c4'.repeat(5)}aaaaa\n`)
   await claude.hook('SessionStart', { source: 'clear' })
   await hub.crashAndRestart()
@@ -90,7 +90,7 @@ test('others see where a session works, since when it is busy and its status lin
   const cut = await seen(chas, 'seanclaude', 'a cut line', ({ status }) => status)
   expect([...cut.status!]).toHaveLength(100)
 
-  // shareActivity: false takes all of it back, without a restart.
+  // shareActivity: false removes all of it, without a restart.
   configure(sean, { shareActivity: 'no' })
   const hidden = await seen(chas, 'seanclaude', 'nothing', ({ idleSince, status }) => !idleSince && !status)
   for (const key of ['branch', 'commit', 'busySince', 'statusSetAt', 'prompt']) expect(hidden).not.toHaveProperty(key)

@@ -19,7 +19,7 @@ import { tempDir } from './support/temp.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 
-/** One request over a hub's socket: its status and its body. */
+/** Sends one request over a hub's socket. Returns the status and the body. */
 function ask(socketPath: string, path: string, headers: Record<string, string> = {}) {
   return new Promise<{ status: number; body: string }>((resolve, reject) => {
     const outgoing = request({ socketPath, path, headers: { host: 'localhost', ...headers } }, response => {
@@ -39,7 +39,7 @@ describe("the admin's socket", () => {
     expect(lstatSync(socket).isSocket()).toBe(true)
     expect(lstatSync(socket).mode & 0o777).toBe(0o600)
     expect(await ask(socket, '/v1/admin/status')).toMatchObject({ status: 200 })
-    // A request with a token is from the token's owner.
+    // A request with a token comes from the token's owner.
     const ana = await hub.join('ana')
     const asAna = { authorization: `Bearer ${ana.token}` }
     expect(await ask(socket, '/v1/machines', asAna)).toMatchObject({ status: 200 })
@@ -50,7 +50,7 @@ describe("the admin's socket", () => {
     expect(await ask(socket, '/v1/inbox')).toMatchObject({ status: 403 })
     expect((await fetch(new URL('/v1/admin/status', hub.url))).status).toBe(401)
 
-    // Nothing of the commands goes by the file.
+    // The commands do not need the token file.
     renameSync(join(hub.dataDir, 'admin.token'), join(hub.dataDir, 'elsewhere'))
     expect(await run(['invite', 'ben', '--url', hub.url.origin, '--data', hub.dataDir])).toMatchObject({ code: 0 })
     const { lines } = JSON.parse((await run(['audit', '--json', '--data', hub.dataDir])).stdout)
@@ -132,7 +132,7 @@ test('--hub and --token-file must be given together: the token of a data directo
 describe('a socket that another user could have put there is refused:', () => {
   const [nobody, somebody] = [65_534, 65_533]
 
-  /** A directory with a socket that counts who connects. */
+  /** Creates a directory with a socket that counts the connections to it. */
   async function planted(): Promise<{
     dir: string
     socket: string

@@ -2,7 +2,10 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-/** The arrows, "may import". A room is a directory, files straight in `hub/` are rooms of their own. Text and disk are leaves for all. */
+/**
+ * Allowed imports between rooms. A room is a directory; each file directly in `hub/` is a room of its own. Every room may import text and
+ * disk, which import nothing.
+ */
 const arrows: Record<string, string[]> = {
   cli: ['claude', 'mcp', 'notice', 'client', 'protocol', 'systemd'],
   claude: ['protocol'],
@@ -99,7 +102,7 @@ const arrows: Record<string, string[]> = {
   disk: [],
 }
 
-/** Only by `await import(…)`: what is loaded when it is asked for. A machine does not have the first three. */
+/** Imports allowed only by `await import(…)`, for code that is loaded on demand. A machine does not have the first three. */
 const lazyArrows: Record<string, string[]> = {
   cli: ['hub/serve.ts', 'demo', 'service'],
   'hub/http': ['mcp', 'hub/webhooks'],
@@ -107,7 +110,7 @@ const lazyArrows: Record<string, string[]> = {
   'hub/outgoing.ts': ['hub/webhooks'],
 }
 
-/** Rooms within a room: the arrows of the outer one are those of its other files. */
+/** Rooms within a room; the arrows of the outer room apply to its other files. */
 const innerRooms = Object.keys(arrows).filter(room => room.startsWith('hub/telegram/'))
 
 const roomOf = (file: string) =>
@@ -144,7 +147,7 @@ const sources = new Map(
 /** The imports of every file under `src`. */
 const imports = new Map([...sources].map(([path, text]) => [path, importsIn(path, text)]))
 
-/** Every wrong import of these files, as `file:line: the line (why)`. */
+/** Returns every forbidden import of these files, as `file:line: the line (why)`. */
 function wrongImports(files: ReadonlyMap<string, readonly Import[]>): string[] {
   const wrong: string[] = []
   for (const [path, found] of files) {
@@ -162,7 +165,7 @@ function wrongImports(files: ReadonlyMap<string, readonly Import[]>): string[] {
   return [...wrong, ...cyclesIn(graph).map(cycle => `${cycle.join(' → ')} (a cycle)`)]
 }
 
-/** The cycles that a walk from every file meets, each once. */
+/** Returns each cycle that a walk from every file finds, once. */
 function cyclesIn(graph: ReadonlyMap<string, string[]>): string[][] {
   const [cycles, done] = [[] as string[][], new Set<string>()]
   const walk = (file: string, trail: string[]) => {
@@ -200,7 +203,7 @@ test.for([
   ['mcp/result.ts', `import './index.ts'`, 'a room does not import its own index'],
   ['protocol/ids.ts', `import './messages.ts'`, 'a cycle'],
 ] as const)('a wrong import in %s is named with its line: %s', ([file, line, why]) => {
-  // A file of a room that does not exist yet is a new one.
+  // A room that does not exist yet has no source text.
   const text = `${sources.get(file) ?? ''}\n${line}\n`
   const found = wrongImports(new Map(imports).set(file, importsIn(file, text))).filter(text => text.includes(why))
   if (why === 'a cycle') expect(found).toContainEqual(expect.stringMatching(/protocol\/ids\.ts.* → .*\(/))
@@ -215,13 +218,13 @@ test('connections to a hub are opened only in these places, each of which names 
     .filter(path => !path.endsWith('.test.ts') && opens.test(readFileSync(join(src, path), 'utf8')))
     .sort()
   expect(files).toEqual([
-    'cli/admin-socket.ts', // a socket of the hub's owner, and no token
+    'cli/admin-socket.ts', // the socket of the hub, whose owner needs no token
     'cli/admin.ts', // --hub-key
-    'cli/join.ts', // the key of the join line
+    'cli/join.ts', // the key in the join line
     'cli/pin.ts', // the key that was just proven
-    'cli/reachable.ts', // the hub's own key, and nothing secret
+    'cli/reachable.ts', // the hub's own key, and no secret is sent
     'client/machine.ts', // hubKey of config.json
-    'client/prove-hub.ts', // any key, and nothing secret
+    'client/prove-hub.ts', // any key, and no secret is sent
     'client/transport/connections.ts',
     'client/transport/direct.ts',
     'client/transport/open.ts',
@@ -229,7 +232,10 @@ test('connections to a hub are opened only in these places, each of which names 
   ])
 })
 
-/** Allowed imports of the rooms of `prove/`, from the root of the project: nothing of tests or benches; the checker imports nothing of the hub. */
+/**
+ * Allowed imports of the rooms of `prove/`, by their path from the root of the project: none of tests or benches; the checker imports
+ * nothing of the hub.
+ */
 const proveArrows: Record<string, string[]> = {
   'prove/checker': ['src/protocol'],
   'prove/sim': [

@@ -19,7 +19,7 @@ import { until } from './support/until.ts'
 const hub = sharedHub()
 let round = 0
 
-/** A machine, and two members who are online and whom it asks. */
+/** Creates a machine, and two online members to whom it sends questions. */
 async function asker() {
   const n = ++round
   const sean = await startMachine(hub, `sean${n}claude`)
@@ -28,7 +28,7 @@ async function asker() {
   return { sean, ben, cat }
 }
 
-/** Starts `claude-net ask` and answers with its process, and what it came to. */
+/** Starts `claude-net ask`. Returns its process, its output so far and its result. */
 function startAsk(sean: TestMachine, args: string[]) {
   const child = spawn(machineNode, [program, 'ask', ...args], { env: cleanEnv(sean.env) })
   let shown = ''
@@ -160,7 +160,7 @@ test('a receipt shows that a message was announced, how and to which session, an
   })
   const { name, kind, status, online, lastSeenAt } = await receipt(muted)
   expect(await receipt(muted)).toEqual({ name, kind, status, online, lastSeenAt })
-  // The sender of these has no machine's side here: one that has reads them in words.
+  // Sends the question from a machine, whose history describes the receipts in sentences.
   const question = await sean.run(['send', `${machine.name},${cat.name}`, 'Who?'])
   const id = /Message (\S+)\./.exec(question.stdout)![1]!
   await until('the wake', async () => (await sean.run(['history', id])).stdout.includes('woken for it at'))

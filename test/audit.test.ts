@@ -13,7 +13,7 @@ async function auditOf(hub: TestHub, query: Partial<AuditQuery> = {}): Promise<A
   return (await hub.client(hub.adminToken).call(api.listAudit, { query })).lines
 }
 
-/** Everything that the hub has written down but the store itself: the audit, as text and as it lies on disk, and the log. */
+/** Returns everything that the hub writes besides the store: the audit, as text and as its file, and the log. */
 async function written(hub: TestHub): Promise<string> {
   const audit = JSON.stringify(await auditOf(hub))
   const files = readdirSync(hub.dataDir).filter(name => name.startsWith('audit.'))
@@ -126,7 +126,7 @@ test('A25: no token, join code or text of a message appears in audit, log or met
   const all = await written(hub)
   const secrets = [token, forgotten, hub.adminToken].flatMap(token => [token, token.split('_')[3]!])
   for (const secret of [...secrets, code, code.toLowerCase(), text]) expect(all.includes(secret), secret).toBe(false)
-  // It would have found them: the store has the text.
+  // The text did reach the hub: it is in the store.
   expect(await alpha.client.call(api.readInbox)).toMatchObject({ messages: [{ body: text }] })
   expect(all).toContain(parseToken(token)!.id)
 })
@@ -151,7 +151,7 @@ test('A09: a flood of failed logins writes a bounded number of lines, counts the
   expect(lines).toBeLessThanOrEqual(60)
   expect(lines + metric('claude_net_audit_unwritten_total')).toBe(1500)
   expect(await auditOf(hub, { action: 'invite' })).toMatchObject([{ target: 'alpha' }])
-  // Counted lines are written when the hub ends at the latest.
+  // Counted lines are written when the hub stops, if not before.
   await hub.stop()
   await hub.start()
   expect(await auditOf(hub, { action: 'flood' })).toMatchObject([{ count: 1500 - lines, result: 'rate_limited' }])
@@ -161,7 +161,7 @@ test('lines are written within a second and survive a kill unchanged', async () 
   const hub = await startHub()
   await hub.join('alpha')
   const file = join(hub.dataDir, 'audit.db-wal')
-  // The audit is not read here: that would write the pending lines.
+  // Reading the audit would write the pending lines, so only the file is read.
   await until('the line is on disk', () => readFileSync(file).toString('latin1').includes('alpha'))
   await hub.crashAndRestart()
   expect((await auditOf(hub)).map(({ action, target }) => [action, target])).toEqual([

@@ -33,7 +33,7 @@ import { until } from './support/until.ts'
 // Each test starts many processes.
 vi.setConfig({ testTimeout: 180_000 })
 
-/** A command on the hub's host. */
+/** Runs an admin's command on the hub's host. */
 function admin(hub: TestHub, ...args: string[]) {
   return run([...args, '--data', hub.dataDir], { node: hubNode })
 }
@@ -43,7 +43,7 @@ function backupsOf(hub: TestHub): string[] {
   return existsSync(dir) ? readdirSync(dir).sort() : []
 }
 
-/** Messages with long texts, so that copying them takes a while. */
+/** Stores messages with long texts, so that a copy of them takes a while. */
 function manyMessages(dataDir: string, count: number): void {
   const made = new TestState(dataDir)
   const [ana] = [made.member('ana'), made.member('ben')]
@@ -96,7 +96,7 @@ test('backups made under load are valid, each with at least the messages acknowl
     const before = answered
     const report = await fast.call(api.makeBackup)
     expect(report.messages).toBeGreaterThanOrEqual(before)
-    // Sends went on meanwhile: the hub did not stop for its backup.
+    // Sends continued meanwhile: the hub did not stop for its backup.
     expect(answered).toBeGreaterThan(before)
     expect(checkBackup(report.file)).toEqual(report)
   }
@@ -147,7 +147,7 @@ test('while another process copies the store, its database file does not change;
   await hub.submit({ type: 'settings.set', senderPercent: 100, reservePercent: 0 })
   const by = memberByName(hub.state.db, 'ana')!.id
   const body = 'long enough to take up room '.repeat(1000)
-  // More than the write-ahead log keeps before it is moved into the database.
+  // More than the write-ahead log holds before it is moved into the database.
   const fill = async () => {
     for (let left = 700; left > 0; left -= 50) {
       const sends = Array.from({ length: 50 }, () => ({
@@ -192,7 +192,7 @@ test('a request during a backup gets that backup', async () => {
 
 test('a backup does not release the lock of the hub on its store', async () => {
   const hub = await startHub()
-  // What nobody may who is not alone with the file: one lost lock, and another process could take the log away.
+  // Changing the journal mode needs exclusive access to the file. It would succeed after the loss of a single lock, and remove the log.
   const open = `new (require('node:sqlite').DatabaseSync)(process.argv[1], { timeout: 0 }).exec('pragma journal_mode = delete')`
   const other = () =>
     promisify(execFile)(hubNode, ['-e', open, join(hub.dataDir, 'hub.db')], { env: cleanEnv() }).then(
@@ -211,7 +211,7 @@ test('a hub killed at any moment of a backup leaves no partial one, continues, a
   for (let round = 0; round < 3; round++) {
     const client = hub.client(hub.adminToken)
     const asked = client.call(api.makeBackup).catch(() => {})
-    // The copying process needs some 300 ms to start; then it copies, checks, syncs, and the hub renames.
+    // The copying process starts in some 300 ms; then it copies, checks and syncs, and the hub renames.
     await until('the backup has begun', () => backupsOf(hub).some(name => name.endsWith('.part')))
     await delay(round * 200)
     await hub.stop('SIGKILL')
@@ -221,7 +221,7 @@ test('a hub killed at any moment of a backup leaves no partial one, continues, a
     }
     await hub.start()
   }
-  // A copying process may outlive its hub for a moment; what it leaves, the next backup clears up.
+  // A copying process may end slightly after its hub; the next backup removes what it left.
   await until(
     'only whole backups are left',
     async () => {
@@ -289,7 +289,7 @@ test('the newest are kept, and the last one of each earlier day as space permits
   }
   expect(left(4)).toEqual(['22T15', '22T14', '21T23', '20T01'])
   expect(left(3)).toEqual(['22T15', '22T14', '21T23'])
-  // The newest two stay, however large they are.
+  // The newest two stay, whatever their size.
   expect(left(0.5)).toEqual(['22T15', '22T14'])
 })
 
@@ -308,7 +308,7 @@ test('backups dated in the future, made while a clock was wrong, neither displac
   }
   expect(readdirSync(dir).sort()).toEqual([...made.slice(-3), ...future].sort())
   expect(newestOf(backupsIn(dir), now)?.time).toBe(now)
-  // A clock that is far behind has only such backups: none of them goes.
+  // With a clock that is far behind, all backups are from the future: none is removed.
   rotate(dir, { keepNewest: 1, keepDays: 0 }, 0)
   expect(readdirSync(dir)).toHaveLength(7)
   expect(newestOf(backupsIn(dir), 0)?.name).toBe(future.at(-1))
@@ -339,7 +339,7 @@ test('a target receives a copy, as a file or in a directory; nothing is overwrit
 })
 
 describe('a damaged backup is reported as invalid', () => {
-  /** A closed store is one file, as a backup is. */
+  /** Creates a closed store, which is a single file like a backup. */
   function made(): string {
     const dir = tempDir('damaged')
     const state = new TestState(dir)
@@ -381,7 +381,7 @@ test('metrics show age and size of the newest backup, and whether the last attem
   expect(after).toMatch(/^claude_net_backup_last_result 1$/m)
   expect(after).toMatch(/^claude_net_backups_total\{result="good"\} 1$/m)
 
-  // A file where the directory should be.
+  // A file in place of the directory.
   rmSync(join(hub.dataDir, 'backups'), { recursive: true })
   writeFileSync(join(hub.dataDir, 'backups'), '')
   expect(await admin(hub, 'backup')).toMatchObject({ code: 1, stderr: expect.stringContaining('The backup failed') })

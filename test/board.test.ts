@@ -16,7 +16,7 @@ describeWithEtcd('values that hubs share in etcd', () => {
   })
   afterAll(() => cluster[Symbol.asyncDispose]())
 
-  /** Boards of hubs h0, h1, … of one new history. */
+  /** Opens boards of hubs h0, h1, … of one new history. */
   function boards(size: number) {
     const prefix = `/claude-net/${randomUUID()}/board/`
     return Array.from({ length: size }, (_, index) => {
@@ -54,7 +54,7 @@ describeWithEtcd('values that hubs share in etcd', () => {
     cluster.nodes[0]!.start()
     await until('the news is there', () => two.valueOf('h0') === 'second')
   })
-  /** Takes the name h0 of a history as a hub on `dataDir` does. */
+  /** Takes the name h0 of a history, as a hub on `dataDir` does. */
   async function take(name: string, dataDir: string, onLost: (error: Error) => void = () => {}) {
     const gateway = new EtcdGateway({ endpoints: cluster.endpoints })
     const held = await HeldName.take({ gateway, name, hub: 'h0', dataDir, onLost })
@@ -70,7 +70,7 @@ describeWithEtcd('values that hubs share in etcd', () => {
       message: expect.stringMatching(/^A hub called 'h0' is running in the history .* with the store in .*one/),
       hint: expect.stringMatching(/^Give this hub a name of its own: hubName in hub.json/),
     })
-    // The process before has ended without giving the name back.
+    // The previous process has not released the name.
     const again = await take(name, one)
     await killed.close()
     await expect(take(name, copy)).rejects.toThrow("A hub called 'h0' is running")
@@ -105,7 +105,7 @@ describeWithEtcd('values that hubs share in etcd', () => {
   })
 })
 
-/** The key under which the hub h0 of a history has its name, with a value. */
+/** Returns the key that holds the name of h0 in a history, with a value. */
 function held(name: string, value: object): { key: string; value: string } {
   const base64 = (text: string) => Buffer.from(text).toString('base64')
   return { key: base64(`/claude-net/${name}/hubs/h0`), value: base64(JSON.stringify(value)) }

@@ -7,7 +7,7 @@ import { run } from './support/program.ts'
 import { errorOf, raw } from './support/raw.ts'
 import { sharedHub } from './support/shared-hub.ts'
 
-// Every 127.x.y.z is an address of this host; 127.9.9.9 stands for a proxy.
+// Every 127.x.y.z is an address of this host; 127.9.9.9 is the proxy.
 const hub = sharedHub(dataDir => new TestHub({ dataDir, config: { trustedProxies: ['127.9.9.9/32'] } }))
 const admin = () => hub.client(hub.adminToken)
 const bind = (name: string, ranges: string[]) => admin().call(api.bindMember, { params: { name }, body: { ranges } })
@@ -64,7 +64,7 @@ test('every door refuses a bound token from elsewhere with an explanation, and a
 
 test('a binding takes effect at once: existing connections and streams are cut or refused', async () => {
   const { client } = await hub.join('streamer')
-  // A signal that aborts would end the stream too.
+  // The signal must not abort, since that would end the stream too.
   const stream = client.events({ signal: new AbortController().signal })
   const ended = (async () => {
     for await (const _ of stream);
@@ -85,7 +85,7 @@ test('a bound invitation is not used up by attempts from elsewhere, and works fr
   expect(errorOf(await join('127.0.0.2'))).toMatchObject({ code: 'forbidden' })
   expect((await join('127.0.0.3')).status).toBe(200)
   expect((await raw(hub, { path: '/v1/inbox', token, localAddress: '127.0.0.3' })).status).toBe(200)
-  // Joining again keeps it.
+  // Joining again keeps the binding.
   const again = await admin().call(api.invite, { body: { name: 'newcomer' } })
   const request = { path: '/v1/join', body: { code: again.code, machine: 'newcomer', token: mintToken('machine') } }
   expect((await raw(hub, { ...request, localAddress: '127.0.0.2' })).status).toBe(403)

@@ -6,10 +6,10 @@ import { emptiedHub } from './support/shared-hub.ts'
 
 const hubAlone = emptiedHub()
 
-/** Characters that each session of Claude spends before the first prompt: 1,000 tokens of about four characters. */
+/** Maximum number of characters that a session of Claude reads before the first prompt: 1,000 tokens of about four characters. */
 const toolsCharacters = 4_000
 
-/** Largest output that Claude Code is documented to pass on whole. */
+/** Longest instructions that Claude Code passes on uncut, according to its documentation. */
 const instructionsCharacters = 2_048
 
 test('the tokens that a session costs before the first message stay within their budget', async () => {
@@ -28,7 +28,7 @@ test('the results for an empty inbox and for a short message stay short', async 
   const sent = await from.call('send', { to: 'seanclaude', message: 'The build is red since your last push.' })
   expect(sent.text.length).toBeLessThan(160)
   expect((await to.call('inbox')).text.length).toBeLessThan(700)
-  // Shown a second time, it says so: the longest frame there is.
+  // A message that was shown before has the longest frame, which says so.
   expect((await to.call('inbox')).text.length).toBeLessThan(700)
 })
 

@@ -30,7 +30,7 @@ test('a clone by a git that converts line endings to CRLF leaves files unchanged
   for (const file of [...files, ...binary]) expect(readFileSync(join(clone, file)), file).toEqual(readFileSync(file))
 })
 
-/** A checkout with this in its node_modules, and what building it says. */
+/** Builds a checkout whose node_modules contains these packages, and returns the output. */
 async function buildSays(packages: string[], node: string): Promise<string[]> {
   const newcomer = new Newcomer(hub)
   for (const tool of ['dirname', 'uname']) symlinkSync(findTool(tool)!, join(newcomer.tools, tool))
@@ -50,7 +50,7 @@ async function buildSays(packages: string[], node: string): Promise<string[]> {
 
 const here = `@esbuild/${process.platform}-${process.arch}`
 const node24 = `exec '${hubNode}' "$@"`
-/** A Node of another version or system, as far as it says so itself. */
+/** Returns a shell script that runs Node and makes it report another version or system. */
 const nodeThatSays = (as: string) =>
   `[ "$1" = -e ] && exec '${hubNode}' -e "Object.defineProperty(process, 'versions', { value: { node: '20.1.0' } }); ${as}; $2"; exit 1`
 

@@ -21,7 +21,7 @@ test('a hub that was suspended never acts on its expired claim, nor takes the du
   const changes: boolean[] = []
   h0.claim.onChange(() => changes.push(h0.claim.isMine))
   await hubs.pass(6000, [h1, h2])
-  // Its last renewal is older than what it may act by before anybody has told it so.
+  // Its last renewal is now too old to act by, before it is notified of anything.
   hubs.now += 3000
   expect(h0.claim.isMine).toBe(false)
   await hubs.pass(24_000, [h1, h2])
@@ -65,7 +65,7 @@ test('a claim whose response was lost counts from its first request, and no long
   expect(holders(all)).toEqual(['h0'])
   hubs.now += 1000
   expect(holders(all)).toEqual([])
-  // The log takes nothing for a while, and then what was first asked for long before.
+  // The log fails for a while, and then accepts a request that was made long before.
   await hubs.look(all)
   expect(holders(all)).toEqual(['h0'])
   hubs.now += 4000

@@ -70,7 +70,7 @@ test('the commands about members print sentences, or one JSON value', { timeout:
   for (const [line, sentence, again] of lines) {
     const args = [...line.split(' '), '--data', hub.dataDir]
     expect(await run(args)).toEqual({ code: 0, stdout: expect.stringMatching(sentence), stderr: '' })
-    // Again: most change nothing, the last ones find nothing any more.
+    // Repeated, most commands change nothing, and the last ones find no such name.
     const { code, stdout, stderr } = await run([...args, '--json'])
     expect(JSON.parse(stdout || stderr)).toMatchObject(again as object)
     expect(code).toBe(stdout === '' ? 1 : 0)

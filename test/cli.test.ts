@@ -14,10 +14,10 @@ const hubAlone = emptiedHub()
 
 const contract =
   'send inbox machines history watch join leave doctor update mcp hook hub status invite members demo install-service uninstall-service version help'
-/** The commands that a help lists. */
+/** Returns the names of the commands in a help text. */
 const namesIn = (help: string) => [...help.matchAll(/^ {2}([a-z-]+)(?: .*)? {2,}\S/gm)].map(match => match[1]!)
 
-/** Commands that are loaded without the others, and two that are not (src/cli/command-line.ts). */
+/** Commands that are loaded without the others (src/cli/command-line.ts), and two that are not. */
 const loaded = [
   'send',
   'inbox',

@@ -6,7 +6,7 @@ import { api } from '../src/protocol/api.ts'
 import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 
-/** Mounts a file system in memory at `dir` for the running test; skips it where that is not allowed. */
+/** Mounts a file system in memory at `dir` for the running test, or skips the test where that is not allowed. */
 function mount(context: TestContext, dir: string, options: string): void {
   mkdirSync(dir, { recursive: true })
   try {
@@ -26,7 +26,7 @@ test('a machine whose disk cannot be written still gets results and sends messag
   try {
     writeFileSync(join(outbox, 'filler'), Buffer.alloc(64 * 1024))
   } catch {
-    // Full now.
+    // The disk is full from now on.
   }
   const session = await ada.mcp()
   expect((await session.call('send', { to: 'bob', message: 'hub up' })).text).toMatch(/^Stored for bob/)

@@ -59,7 +59,7 @@ describe('with the plugin enabled', { timeout: 180_000 }, () => {
     expect(readJson(sean.settings)).toEqual({ ...mine, ...enabled, permissions: { allow: [rule, pluginRule] } })
     expect((await sean.run('doctor')).stdout).toMatch(/^ok +claude /m)
 
-    // Without the plugin the same command puts its own back.
+    // Without the plugin, the same command writes its own entries again.
     writeFileSync(sean.settings, JSON.stringify(mine))
     expect(await sean.sh(`${cure} --bin ${sean.bin}`)).toMatchObject({ code: 0 })
     expect(readJson(sean.state)).toHaveProperty(['mcpServers', 'claude-net'])
@@ -83,7 +83,7 @@ describe('with the plugin enabled', { timeout: 180_000 }, () => {
 })
 
 describe('claude-net allow', { timeout: 180_000 }, () => {
-  /** A machine with a Claude Code; what `allow` writes is in `rules`. */
+  /** Creates a machine with a Claude Code; `rules` reads the rules that `allow` writes. */
   async function withClaude(settings: object, state: object = {}) {
     const sean = await startMachine(await hubAlone(), 'seanclaude')
     const file = join(sean.userHome, '.claude', 'settings.json')
@@ -180,7 +180,7 @@ describe('join --http', { timeout: 180_000 }, () => {
     const { hub, sean } = await newcomer()
     const { stdout } = await sean.join('--http --json')
     const { http } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { http: { byFile: string } }
-    // A claude that keeps its last argument, as the shell hands it over.
+    // A substitute for claude that stores its last argument as the shell passes it.
     writeFileSync(join(sean.tools, 'claude'), '#!/bin/sh\nprintf %s "$6" >"$HOME/entry.json"\n', { mode: 0o755 })
     expect(await sean.sh(http.byFile)).toMatchObject({ code: 0, stderr: '' })
     const entry = readJson(join(sean.userHome, 'entry.json')) as { url: string; headersHelper: string }

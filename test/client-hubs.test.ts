@@ -16,7 +16,7 @@ import { describeWithEtcd } from './support/with-etcd.ts'
 
 const configOf = (machine: TestMachine) => JSON.parse(readFileSync(join(machine.home, 'config.json'), 'utf8'))
 
-/** A machine that joins at `hub` by the command. */
+/** Joins a new machine at `hub` with the `join` command. */
 async function joined(hub: TestHub, name: string): Promise<TestMachine> {
   const machine = new TestMachine(name, tempDir(name))
   const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name } })
@@ -76,7 +76,7 @@ describeWithEtcd('a machine of three hubs', () => {
     await heard((await sendAt(three, 'to ana, after a kill')).id)
     expect((await session.call('inbox')).text).toContain('to ana, after a kill')
 
-    // The one that it is at now takes connections, and says nothing any more.
+    // The hub that ana uses now still accepts connections, but does not respond.
     const at = JSON.parse(readFileSync(join(ana.home, 'run', 'hubs.json'), 'utf8')).at as string
     const stopped = [two, three].find(({ port }) => at.endsWith(`:${port}`))!
     const last = stopped === two ? three : two
@@ -100,7 +100,7 @@ describeWithEtcd('a machine of three hubs', () => {
       'after a stop',
       'by the command after a stop',
     ])
-    // Its own hub is its own still.
+    // The hub in its configuration does not change.
     expect(configOf(ana).hub).toBe(own)
     const events = seen.split('\n').filter(line => line.includes('"inbox"'))
     expect(events.length).toBe(3)

@@ -18,10 +18,10 @@ import { raw } from './support/raw.ts'
 import { readAlong, sendAlong } from './support/traffic.ts'
 import { until } from './support/until.ts'
 
-// Traffic for a few seconds takes long on a busy machine.
+// Several seconds of traffic take long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-/** The hub's wall clock, in ms since 1970, as a message that is sent now shows it. */
+/** Returns the hub's wall clock, in ms since 1970, from a message that it stores now. */
 async function hubTime({ client }: TestMember): Promise<number> {
   return Date.parse((await client.call(api.sendMessage, { body: { to: 'watch', body: 'what time is it?' } })).sentAt)
 }
@@ -55,7 +55,7 @@ test('after clock steps of a day in both directions nothing is lost, repeated or
   const first = await watch.client.call(api.sendMessage, { body: repeated })
   for (const seconds of [daySeconds, -daySeconds, 0]) {
     clock.step(seconds)
-    // Longer than the hub takes to look for sessions that fell silent.
+    // Longer than the interval at which the hub checks for silent sessions.
     await delay(1300)
     expect(Math.abs((await hubTime(watch)) - Date.now() - seconds * 1000)).toBeLessThan(60_000)
     expect(await watch.client.call(api.sendMessage, { body: repeated })).toMatchObject({ seq: first.seq })
@@ -66,7 +66,7 @@ test('after clock steps of a day in both directions nothing is lost, repeated or
   const heard = stream.changes.map(({ data }) => data.seq)
   expect(heard).toEqual([...heard].sort((a, b) => a - b))
 
-  // A member that ends its session is offline at once, whatever the clock says.
+  // A member that ends its session is offline at once, whatever the clock shows.
   clock.step(-daySeconds)
   clearInterval(beats)
   await senders[0]!.client.call(api.endSession, { query: { session: 'one' } })
@@ -134,7 +134,7 @@ test('A08: a join code expires after ten minutes of elapsed time, whatever the w
   }
 })
 
-/** As seen by the sender: the texts of what was read and not read, and what became of each. */
+/** Returns the text and the status of each message as its sender sees it. */
 async function seen({ client }: TestMember, ids: string[]) {
   const found = await Promise.all(ids.map(id => client.call(api.getMessage, { params: { id } })))
   return found.map(({ message, receipts }) => [message.body, receipts[0]!.status])
@@ -167,7 +167,7 @@ test.for([
         const now = Date.parse((await admin.call(api.status)).clock?.at ?? '')
         return Math.abs(now - Date.now() - (seconds as number) * 1000) < 60_000
       })
-      // Ticks by the hub itself come with writes too.
+      // Writes may cause ticks by the hub, too.
       await send(`at ${seconds}`)
       await raw(hub, { path: '/readyz' })
       expect(await seen(ana, ids)).toEqual(before)
@@ -228,7 +228,7 @@ test('a lock that a dead process left with a time in the future does not block t
   await hub.stop()
   await sean.run(['send', 'chasclaude', 'kept'])
   await hub.start()
-  // As a drainer leaves it that is killed while the clock runs a day ahead, before that is set right.
+  // Left by a drainer that was killed while the clock was a day ahead.
   const lock = join(sean.home, 'run', 'outbox.lock')
   mkdirSync(lock, { recursive: true })
   const touched = (secondsFromNow: number) => utimesSync(lock, new Date(), new Date(Date.now() + secondsFromNow * 1000))
@@ -236,7 +236,7 @@ test('a lock that a dead process left with a time in the future does not block t
   const send = (text: string) => sean.run(['send', 'chasclaude', text])
   expect(await send('behind it')).toMatchObject({ code: 75, stdout: expect.stringContaining('another process') })
   expect(statSync(lock).mtimeMs).toBeLessThanOrEqual(Date.now())
-  // It was not touched for as long as it takes to be stale.
+  // Too old now: the lock is stale.
   touched(-11)
   expect(await send('last')).toMatchObject({ code: 0 })
   const { messages } = await chas.client.call(api.readInbox)

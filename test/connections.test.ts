@@ -15,7 +15,7 @@ import { until } from './support/until.ts'
 
 const outside = '127.0.0.3'
 
-/** A connection that reads nothing unless the test does, with what is written at once. */
+/** Opens a connection, writes `text` at once, and reads only if the test does. */
 function dial(hub: TestHub, text: string, localAddress?: string): Socket {
   const socket = connect({ port: hub.port, host: hub.url.hostname, localAddress })
   onTestFinished(() => void socket.destroy())
@@ -25,7 +25,7 @@ function dial(hub: TestHub, text: string, localAddress?: string): Socket {
   return socket
 }
 
-/** The same over TLS: what is written goes out when the handshake has finished. */
+/** Does the same over TLS; `text` is sent when the handshake has finished. */
 function dialTls(hub: TestHub, text: string, localAddress?: string): Socket {
   const carrier = connect({ port: hub.port, host: hub.url.hostname, localAddress })
   const socket = connectTls({ socket: carrier, rejectUnauthorized: false })
@@ -39,7 +39,7 @@ function dialTls(hub: TestHub, text: string, localAddress?: string): Socket {
 const get = (path: string, token?: string) =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${token ? `Authorization: Bearer ${token}\r\n` : ''}\r\n`
 
-/** One number of `/metrics`, asked from a connection of its own. */
+/** Returns a value of `/metrics`, requested over a connection of its own. */
 async function gauge(hub: TestHub, series: string): Promise<number> {
   const { text } = await raw(hub, { path: '/metrics', token: hub.adminToken })
   return Number(
@@ -71,7 +71,7 @@ test.each([
     const hub = await emptied()
     const { token } = await hub.join('seanclaude')
     const held = Array.from({ length: 600 }, () => open(hub, text, outside))
-    // Those over TLS may be closed before their handshake has finished.
+    // Connections over TLS may be closed before their handshake has finished.
     const settled = (socket: Socket) => new Promise(resolve => socket.once('connect', resolve).once('close', resolve))
     await Promise.all(held.map(settled))
     for (let turn = 0; turn < 3; turn++) {
@@ -100,7 +100,7 @@ test('with default limits a thousand streams of 100 members connect through one 
   })
   await until('all are open', () => heard.every(text => text().includes('event: ready')), 120_000)
   expect(await gauge(hub, 'claude_net_open_streams')).toBe(1000)
-  // Longer than a stranger may be new, and with strangers of the same address beside them.
+  // Waits for longer than a connection may stay unauthenticated, with such connections from the same address beside the streams.
   for (let n = 0; n < 100; n++) dial(hub, get('/healthz'))
   await until('those are closed', async () => (await strangers(hub)) <= 64)
   await delay(2500)
@@ -120,7 +120,7 @@ async function hubWithLongInbox(config: Record<string, unknown>) {
   return { hub, ana, ben }
 }
 
-/** So many answers of nearly 1 MiB are more than the kernel takes for a connection whose reader does not read. */
+/** Number of responses of nearly 1 MiB that exceeds the kernel's buffers of a connection that is not read. */
 const manyReads = 40
 
 test('unread responses are limited for each token: it gets an error, others are served, and reading frees room', async () => {
@@ -157,7 +157,7 @@ test.each([
     const socket = open(hub, text(ben.token))
     await until('something waits', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) > 100_000)
     await until('it is cut', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) < 10_000)
-    // Reset, so that the kernel of the hub keeps nothing for it either.
+    // The connection is reset, so that the hub's kernel buffers nothing for it either.
     const [error] = await Promise.all([once(socket, 'error'), socket.resume()])
     expect(error).toMatchObject([{ code: 'ECONNRESET' }])
   },

@@ -12,7 +12,7 @@ import { until } from './support/until.ts'
 const hub = sharedHub()
 const admin = (...args: string[]) => run(['console', ...args, '--data', hub.dataDir])
 
-/** The secret and the address of the link that a text has. */
+/** Returns the origin and the secret of the link in a text. */
 function linkIn(text: string): { origin: string; secret: string } {
   const [, origin, secret] = /(https?:\/\/\S+)\/#in=([\w-]{43})/.exec(text) ?? []
   if (origin === undefined) throw new Error(`No link: ${text}`)
@@ -89,9 +89,9 @@ test('through ssh, with TLS of the pinned key inside, a port of 127.0.0.1 forwar
   expect(await browser.ask({ path: '/v1/messages', body: { to: 'jaz', body: 'hello' } })).toMatchObject({
     status: 201,
   })
-  // The port adds nothing: without the session it is a stranger's.
+  // The local port grants nothing by itself: a request without the session is anonymous.
   expect(await raw(here, { path: '/v1/inbox' })).toMatchObject({ status: 401 })
-  // A name that was pointed here is refused as it is at the hub.
+  // A host name that resolves to this address is refused, as by the hub.
   expect(await browser.ask({ path: '/v1/console', headers: { host: `evil.example:${port}` } })).toMatchObject({
     status: 403,
   })

@@ -11,13 +11,13 @@ import { readAlong, sendAlong } from './support/traffic.ts'
 
 /**
  * Number of kills of the hub. For a long run: CLAUDE_NET_CRASH_ROUNDS=1000 npx vitest run test/crash.test.ts
- * CLAUDE_NET_SEED repeats the choices of an earlier run; what the machine does between them is its own.
+ * CLAUDE_NET_SEED repeats the choices of an earlier run; the timing between them is not reproducible.
  */
 const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)
 
 /**
- * Most sends and acks that are answered between a start and the next kill, and the time to the kill after those, in ms. Counted, not
- * timed: a busy machine does as much as a quiet one.
+ * Maximum number of sends and acks that get a response between a start and the next kill, and maximum time from those to the kill, in ms.
+ * Counted instead of timed, so that a busy machine does as much as a quiet one.
  */
 const longestLife = { sends: 8, acks: 4, ms: 50 }
 
@@ -33,7 +33,7 @@ test('a hub killed at any moment under load loses, duplicates and reorders nothi
 
   const history = new History()
   const enough = new AbortController()
-  // Chance of its own for each, so that the seed alone decides what each of them tries.
+  // Each has a generator of its own, so that its choices depend on the seed alone.
   const options = (n: number) => ({ history, random: seededRandom(seed + n), signal: enough.signal })
   const traffic = Promise.all([
     ...senders.map((sender, n) => sendAlong(sender, inboxes, options(1 + n))),
@@ -41,7 +41,7 @@ test('a hub killed at any moment under load loses, duplicates and reorders nothi
   ])
   let hit = 0
   for (let round = 0; round < rounds; round++) {
-    // Some are killed before they have answered anything.
+    // Some hubs are killed before they have responded to anything.
     const isShort = random() < 0.2
     const sends = history.count('send', 'ok') + random() * longestLife.sends
     const acks = history.count('ack', 'ok') + random() * longestLife.acks
@@ -51,7 +51,7 @@ test('a hub killed at any moment under load loses, duplicates and reorders nothi
     hit += history.underWay
     await hub.stop('SIGKILL')
     if (random() < 0.2) {
-      // Killed while it starts, too.
+      // Also killed while it starts.
       const starting = hub.start().catch(() => {})
       await delay(random() * 300)
       await hub.stop('SIGKILL')
@@ -66,7 +66,7 @@ test('a hub killed at any moment under load loses, duplicates and reorders nothi
   history.save(join(tempDir('crash'), 'history.jsonl'))
   expect(check(history.lines, dumps).slice(0, 20)).toEqual([])
 
-  // The kills did hit operations under way, and enough was answered: otherwise this would prove nothing.
+  // The test proves something only if the kills interrupted operations, and enough operations succeeded.
   const counts = { sent: history.count('send', 'ok'), acked: history.count('ack', 'ok'), hit }
   console.log(`${rounds} kills: ${JSON.stringify(counts)}`)
   expect(Math.min(...Object.values(counts))).toBeGreaterThan(rounds)

@@ -16,14 +16,14 @@ import { until } from './support/until.ts'
 
 interface Setting {
   hub: TestHub
-  /** All of bob's requests pass through it. */
+  /** A proxy that all requests of bob pass through. */
   proxy: HubProxy
   ada: TestMember
   bob: TestMachine
   /** Returns the hub's own view of bob's messages. */
   unread: () => Promise<string[]>
   receipt: (id: string) => Promise<{ status: string; fetchedBySession?: string }>
-  /** Sends bob a message and answers its id. */
+  /** Sends bob a message and returns its id. */
   send: (body: string) => Promise<string>
 }
 
@@ -44,7 +44,7 @@ async function setting(): Promise<Setting> {
   }
 }
 
-/** Time in which an ack that leaves too early would reach the hub, well below the 5 s after which it may leave. */
+/** Waits long enough for a premature ack to reach the hub, well below the 5 s after which an ack may be sent. */
 const aMoment = () => delay(500)
 
 test('an inbox response that is cut off leaves the messages unread, and they are shown again', async () => {
@@ -57,7 +57,7 @@ test('an inbox response that is cut off leaves the messages unread, and they are
     text: expect.stringContaining('cannot be reached'),
   })
   await cut
-  // A request more: had the lost answer been taken for a shown one, its ack would leave now.
+  // If the client had treated the lost response as shown, it would send the ack along with this request.
   await session.call('machines')
   expect(await unread()).toEqual(['hello'])
   expect(await receipt(id)).toMatchObject({ status: 'stored' })
@@ -70,7 +70,7 @@ test.each(['cut', 'reset'] as const)('an ack whose response is lost (%s) may be 
   const session = await bob.mcp()
   await session.call('inbox')
   const lost = proxy.spoil(fault, 'POST /v1/inbox/ack')
-  // A connection that is reset under a request is used for one more try by the client itself.
+  // The client itself repeats a request once if its connection is reset.
   const first = await session.call('inbox', { ack: [id] })
   await lost
   expect(await unread()).toEqual([])
@@ -191,11 +191,11 @@ test('a call that was cancelled while it waited acks nothing', async () => {
   call.catch(() => {})
   await held
   cancel.abort()
-  // Whoever answers this has read of the cancellation, which came before it.
+  // The response to this call shows that the server has read the cancellation, which was sent before.
   await session.call('machines')
   proxy.release()
   await expect(call).rejects.toThrow()
-  // Two requests: the first would confirm what was shown, the second waits for the acks of the first.
+  // Two calls: the first would confirm that the messages were shown, the second would wait for the resulting acks.
   await session.call('machines')
   await session.call('machines')
   expect(await unread()).toEqual(['hello'])

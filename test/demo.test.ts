@@ -27,7 +27,7 @@ test('the demo sends, reads, answers and acks over the real servers, and leaves 
   expect(stdout).toMatch(new RegExp(`from seanclaude \\(machine\\) · just now · inform · answers ${id}\n +> Found it`))
   expect(stdout).toMatch(/seanclaude calls claude_net_inbox \{\}\n +No unread messages\./)
   expect(readdirSync(tmp)).toEqual([])
-  // Whether a session is seen at once is a matter of milliseconds.
+  // Whether a session is already online in the output depends on milliseconds.
   const drawn = (svg: string) =>
     svg.replaceAll(/\((?:online|no session yet)\)/g, '(…)').replaceAll(/\d+\.\d+%?/g, 'time')
   const shown = drawn(picture(transcript(stdout)))
@@ -70,7 +70,7 @@ test('the demo runs until Ctrl-C so that it can be explored, and then removes ev
   const looked = await run(['send', 'seanclaude', 'hello from a terminal'], { env: { CLAUDE_NET_HOME: home! } })
   expect(looked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Stored for seanclaude/) })
 
-  // As a terminal does it: the signal reaches every process of the demo at once.
+  // The signal reaches every process of the demo at once, as from a terminal.
   process.kill(-child.pid!, 'SIGINT')
   expect(await once(child, 'exit')).toEqual([0, null])
   expect(readdirSync(tmp)).toEqual([])
@@ -88,7 +88,7 @@ test.for(['a reader who leaves', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
     if (end === 'a reader who leaves') child.stdout.destroy()
     else child.kill(end)
     expect(await ended).toEqual(end === 'SIGKILL' ? [null, 'SIGKILL'] : [0, null])
-    // The whole group: what it started is in it.
+    // The processes that it started are in its process group.
     await until('every process has ended', () => processesIn(child.pid!).length === 0)
     if (end !== 'SIGKILL') expect(readdirSync(tmp)).toEqual([])
   },
@@ -111,7 +111,7 @@ async function startDemo() {
   return { child, tmp, shown }
 }
 
-/** The processes of a group, but for those that have ended and were not waited for. */
+/** Returns the processes of a group, except zombies. */
 function processesIn(group: number): number[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))

@@ -12,7 +12,7 @@ import { printedSeed, seededRandom } from './support/random.ts'
 import { errorOf, raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
-// A hub is started up to nine times in one test.
+// A test starts a hub up to nine times.
 vi.setConfig({ testTimeout: 180_000 })
 
 function send({ client }: TestMember, body: { id: string; to: string; body: string }) {
@@ -79,7 +79,7 @@ test('on a full disk that also has its log, a hub continues, and a killed one st
     }
   }
   await fill()
-  // Not a byte is left for the log, for hub.url or for anything else.
+  // Fills the disk to the last byte, so that neither the log nor hub.url can be written.
   const takeTheRest = () => {
     const ballast = openSync(join(disk, 'ballast'), 'a')
     expect(() => {
@@ -92,7 +92,7 @@ test('on a full disk that also has its log, a hub continues, and a killed one st
   expect(await texts(ben)).toEqual(stored)
 
   await hub.stop('SIGKILL')
-  // An address that is wrong from now on, and cannot be replaced.
+  // A wrong address, which the hub cannot replace on the full disk.
   writeFileSync(join(disk, 'hub.url'), 'http://127.0.0.1:1\n', { flag: 'r+' })
   const [command, ...args] = [...intoDisk, hubNode, program, 'hub', '--config', `${disk}.hub.json`]
   const again = spawn(command!, [...args, '--port', String(hub.port), '--data', disk], {
@@ -107,14 +107,14 @@ test('on a full disk that also has its log, a hub continues, and a killed one st
     ),
   )
   expect(existsSync(join(disk, 'hub.url'))).toBe(false)
-  // The page of that address is taken too, and the rest of the log's own.
+  // Fills the space that hub.url has freed, and the rest of the log's last page.
   takeTheRest()
   for (let n = 0; n < 3; n++) await fill()
   expect(await texts(ben)).toEqual(stored)
   rmSync(join(disk, 'ballast'))
   execFileSync('mount', ['-o', 'remount,size=30m', disk])
   await until('it is ready', async () => (await raw(hub, { path: '/readyz' })).status === 200)
-  // The next line says what is missing.
+  // The next line of the log reports that lines are missing.
   again.kill('SIGHUP')
   await until('the log tells', () =>
     readFileSync(join(disk, 'hub.log'), 'utf8').includes('lines of this log could not be written'),
@@ -122,7 +122,7 @@ test('on a full disk that also has its log, a hub continues, and a killed one st
 })
 
 describe('a disk that fails under a running hub', () => {
-  /** Lets every call of the kernel's `calls` fail in the hub from now on, as a dying disk would. */
+  /** Makes every system call in `calls` fail in the hub from now on, as on a failing disk. */
   async function spoil(context: TestContext, hub: TestHub, calls: string, error: string): Promise<void> {
     const inject = ['-f', '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}`, '-o', '/dev/null']
     const tracer: ChildProcess = spawn('strace', [...inject, '-p', String(hub.pid)], {
@@ -160,7 +160,7 @@ describe('a disk that fails under a running hub', () => {
       expect(hub.log).toMatch(/"level":60.*"msg":"the store failed; the hub stops"/)
 
       await hub.start()
-      // A send without an answer was stored or not; sent again it is stored once.
+      // A send without a response may have been stored; after a retry it is stored once.
       await send(ana, request)
       expect(await texts(ben)).toEqual(['confirmed', 'not confirmed'])
     },
@@ -183,7 +183,7 @@ test('on a read-only disk a hub does not start, and reports why', async context 
 describe('a store damaged by the disk', () => {
   const bodies = Array.from({ length: 60 }, (_, n) => `body ${n} ${'abcdefgh'.repeat(80)}`)
 
-  /** A hub that was stopped, with sixty messages in the inbox of ben. */
+  /** Creates a hub that was stopped, with sixty messages in the inbox of ben. */
   async function stopped(how: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') {
     const hub = await startHub()
     const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
@@ -292,7 +292,7 @@ function overwrite(file: string, at: number, bytes: Uint8Array): void {
   closeSync(handle)
 }
 
-/** Turns over the bits of one byte that `mask` has. */
+/** Inverts the bits in `mask` of one byte. */
 function flip(file: string, at: number, mask: number): void {
   overwrite(file, at, Buffer.from([readFileSync(file)[at]! ^ mask]))
 }

@@ -5,7 +5,7 @@ import { fingerprint } from './support/golden.ts'
 import { OpenLogJournal } from './support/log-journal.ts'
 import { MemoryLog } from './support/memory-log.ts'
 
-/** `size` hubs, h0, h1, …, of one log, all announced, with the machines ana (1), ben (2) and cat (3). */
+/** Opens `size` hubs, h0, h1, …, on one log, all announced, with the machines ana (1), ben (2) and cat (3). */
 async function hubs(size: number): Promise<OpenLogJournal[]> {
   const log = new MemoryLog()
   const opened: OpenLogJournal[] = []
@@ -22,12 +22,12 @@ async function openHub(log: MemoryLog, index: number): Promise<OpenLogJournal> {
   return opened
 }
 
-/** Waits until each has applied all that is in the log. */
+/** Waits until each hub has applied the whole log. */
 async function level(opened: OpenLogJournal[]): Promise<void> {
   for (const { state, log } of opened) await expect.poll(() => state.position.offset).toBe(log.end)
 }
 
-/** From now on sends to ben come to another outcome there. */
+/** Makes sends to ben have another outcome at this hub from now on. */
 function plant({ state }: OpenLogJournal): void {
   state.db.run("update member set inbound = 'refuse' where name = 'ben'")
 }
@@ -60,7 +60,7 @@ test.for([
   expect(inboxOf(others[0]!.state, 'ben')).toEqual(['hello', 'hello'])
   expect(fingerprint(others[0]!.state.db)).toBe(fingerprint(others[1]!.state.db))
 
-  // Started again as it is, it stops again; from nothing it reads the whole history, and is one of the majority.
+  // If it restarts with its store, it stops again; with an empty store, it reads the whole history and agrees with the majority.
   await opened[wrong]!.close()
   const again = opened[wrong]!.open()
   await again.then(

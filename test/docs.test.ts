@@ -7,16 +7,16 @@ import { api } from '../src/protocol/api.ts'
 import { bootSystem } from './support/booted-system.ts'
 import { tempDir } from './support/temp.ts'
 
-/** Documents whose commands are run one after the other on one system, as an admin would who reads them in this order. */
+/** Documents whose commands are run in this order on one system, as by an admin who follows them. */
 const walkedThrough = ['docs/operations.md', 'docs/backups.md', 'docs/joining.md', 'docs/security.md']
 
-/** The join code that the documents show; a real one takes its place. */
+/** The join code in the documents, which is replaced by a real one. */
 const sampleCode = '7Q2M-XK4T-B0ZD-91FH'
 
-/** The key that they show; that of the hub takes its place. */
+/** The key in the documents, which is replaced by that of the hub. */
 const sampleKey = 'sha256//q1Xo3J0pTz0W8mY1u5cYk0dS9vYb7l2mWc4oR6tE8hA='
 
-/** The blocks of a document that are marked with `mark` behind their fence, in order, each with its first line's number. */
+/** Returns the blocks of a document whose fence is marked with `mark`, in order, each with the number of its first line. */
 function blocks(path: string, mark: string): { line: number; text: string }[] {
   const text = readFileSync(path, 'utf8')
   return [...text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)]
@@ -28,7 +28,7 @@ test('every command in the documents that is marked to run works on a fresh syst
   timeout: 600_000,
 }, async context => {
   const system = await bootSystem(context)
-  // The host's address on its bridge, as the documents have it.
+  // The host's address on its bridge, as in the documents.
   await system.out('ip address add 10.0.3.1/24 dev lo')
   let code = ''
   let key = ''
@@ -98,7 +98,7 @@ test.for(['CONTRIBUTING.md', 'docs/architecture.md'])('every source file named i
       files.filter(file => `/${file}`.endsWith(`/${name}`)),
       name,
     ).not.toEqual([])
-  // The folders of the sources.
+  // Directories of sources.
   for (const [, folder] of readFileSync(path, 'utf8').matchAll(/`((?:src|test|prove)(?:\/[\w-]+)+)\/?`/g))
     expect(globSync(folder!), folder).not.toEqual([])
 })

@@ -15,11 +15,11 @@ import { sharedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-/** Another address of this machine, for a stranger. */
+/** Another address of this machine, for untrusted clients. */
 const elsewhere = '127.0.0.2'
 
 describe('A29: the origin of a request', () => {
-  /** One request for every kind of route: public ones, those with a token, and paths that do not exist. */
+  /** Requests for each kind of route: public, with a token, and not existing. */
   const everywhere: RawRequest[] = [
     { path: '/readyz' },
     { path: '/join/AAAA-BBBB-CCCC-DDDD' },
@@ -80,7 +80,7 @@ describe('A29: the origin of a request', () => {
     const request = { path: '/v1/inbox', token, headers }
     expect(await raw(hub, { ...request, localAddress: '127.0.0.3' })).toMatchObject({ status: 200 })
     expectOutside(await raw(hub, { ...request, localAddress: elsewhere }))
-    // A proxy opens no other door: who asks is still proven by a token, and a browser is still a browser.
+    // A proxy is trusted with the address only: a request still needs its token, and a foreign page is still refused.
     const anonymous = await raw(hub, { path: '/v1/inbox', headers, localAddress: '127.0.0.3' })
     expect(anonymous.status).toBe(401)
     const page = { ...headers, origin: 'https://evil.example' }
@@ -99,11 +99,11 @@ describe('A29: the origin of a request', () => {
     expect(await login('3.3.3.3, 203.0.113.5')).toBe(429)
     expect(await login('203.0.113.5, 127.0.0.4')).toBe(429)
     expect(await login('203.0.113.6')).toBe(401)
-    // Who has one IPv6 address has all of its /64.
+    // A client with one IPv6 address counts by its /64.
     for (const last of ['1', '2:3:4', 'ffff']) expect(await login(`2001:db8:0:1::${last}`)).toBe(401)
     expect(await login('2001:db8:0:1:9::')).toBe(429)
     expect(await login('2001:db8:0:2::1')).toBe(401)
-    // Without a proxy in between the header is only words.
+    // The header is ignored in requests that do not come from a proxy.
     for (const forwarded of ['4.4.4.1', '4.4.4.2', '4.4.4.3']) expect(await login(forwarded, elsewhere)).toBe(401)
     expect(await login('4.4.4.4', elsewhere)).toBe(429)
   })
@@ -295,7 +295,7 @@ describe('A18: slow clients', () => {
     expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
     patient.socket.write(`${head.slice(30)}\r\n`)
     expect(await patient.received).toMatch(/^HTTP\/1\.1 200 /)
-    // A connection that is cut under a writer may lose the answer that says so.
+    // If a connection is closed while it is written to, its response may be lost.
     expect(await slow.received).not.toMatch(/^HTTP\/1\.1 2/)
     await drip
   })
@@ -343,7 +343,7 @@ describe('A18: slow clients', () => {
     await once(stalled, 'readable')
     const listener = await new Listener(other.client).opened()
 
-    // One stream is all that the token may have: the next is let in once this one was cut.
+    // The token may have one stream: the next is accepted only once this one was cut.
     const second = () => openStatus(hub, ben)
     expect(await second()).toBe(429)
     await hub.client(ana).call(api.sendMessage, { body: { to: 'seanclaude', body: 'meanwhile' } })
@@ -364,7 +364,7 @@ describe('A18: slow clients', () => {
   })
 })
 
-/** A connection on which everything that comes is collected until its end. */
+/** Opens a connection and collects everything received until its end. */
 function dial(hub: TestHub): { socket: Socket; received: Promise<string> } {
   const socket = connect(Number(hub.url.port), hub.url.hostname)
   onTestFinished(() => void socket.destroy())
@@ -374,7 +374,7 @@ function dial(hub: TestHub): { socket: Socket; received: Promise<string> } {
   return { socket, received: new Promise(resolve => socket.on('close', () => resolve(text))) }
 }
 
-/** The one answer on a connection that was closed after it. Throws when it is no error of ours. */
+/** Returns the error in the one response on a closed connection. Throws if it does not have the form of all errors. */
 function errorIn(received: string): { status: number; code: string } {
   const [head = '', text = ''] = received.split('\r\n\r\n')
   const status = Number(head.split(' ')[1])
@@ -383,7 +383,7 @@ function errorIn(received: string): { status: number; code: string } {
   return { status, ...errorOf({ status, headers: {}, text, json: JSON.parse(text) }) }
 }
 
-/** Writes a few bytes again and again, until the other side has closed. */
+/** Writes a few bytes at a time until the other side closes the connection. */
 async function dripInto(socket: Socket, text: string): Promise<void> {
   for (let at = 0; at < text.length && !socket.destroyed; at += 10) {
     socket.write(text.slice(at, at + 10))
@@ -392,8 +392,8 @@ async function dripInto(socket: Socket, text: string): Promise<void> {
 }
 
 /**
- * A hub on which `ben` has more receipts, from the cursor `start` on, than the buffers of the kernel and of a stream hold.
- * Receipts, because an inbox takes no more than 10,000 unread messages.
+ * Starts a hub on which `ben` has more receipts, after the cursor `start`, than the buffers of the kernel and of a stream hold. Receipts,
+ * because an inbox accepts at most 10,000 unread messages.
  */
 async function hubWithBacklog(config: Record<string, unknown>) {
   const dataDir = join(tempDir('hub'), 'data')
@@ -406,7 +406,7 @@ async function hubWithBacklog(config: Record<string, unknown>) {
   return { hub: await startHub({ dataDir, config }), ana: ana!.token, ben: ben!.token, start, count }
 }
 
-/** A stream of which nothing has been read. */
+/** Opens a stream without reading from it. */
 function openStream(hub: TestHub, token: string, cursor?: string): Socket {
   const socket = connect(Number(hub.url.port), hub.url.hostname)
   onTestFinished(() => void socket.destroy())
@@ -418,7 +418,7 @@ function openStream(hub: TestHub, token: string, cursor?: string): Socket {
   return socket
 }
 
-/** The status with which a stream is answered; it is closed at once. */
+/** Returns the status of a new stream, which is closed at once. */
 async function openStatus(hub: TestHub, token: string): Promise<number> {
   const socket = openStream(hub, token)
   const [chunk] = (await once(socket, 'data')) as [Buffer]
@@ -426,7 +426,7 @@ async function openStatus(hub: TestHub, token: string): Promise<number> {
   return Number(/^HTTP\/1\.1 (\d+)/.exec(chunk.toString('latin1'))?.[1])
 }
 
-/** Reads whole events to the end of the stream, or `until` that many; with a pause after each chunk. */
+/** Reads whole events to the end of the stream, or at most `until` of them, with a pause after each chunk. */
 async function readEvents(socket: Socket, options: { until?: number; pauseMs?: number } = {}) {
   let text = ''
   const seqs: number[] = []

@@ -11,14 +11,14 @@ const hubAlone = emptiedHub()
 
 const env = { CLAUDE_NET_DRAINER: 'on' }
 
-/** The process that sends what waits at this machine, once it runs. It is ended with the test if it has not ended by itself. */
+/** Returns the process that drains the outbox of this machine, once it runs. It is killed with the test unless it has ended. */
 async function drainerOf({ home }: TestMachine): Promise<number> {
   const owner = join(home, 'run', 'drainer.lock.owner')
   const pid = await until('a process sends what waits', () => {
     try {
       return (JSON.parse(readFileSync(owner, 'utf8')) as { pid: number }).pid
     } catch {
-      return undefined // Not there, or half written.
+      return undefined // It does not exist yet, or is being written.
     }
   })
   onTestFinished(() => {
@@ -27,7 +27,7 @@ async function drainerOf({ home }: TestMachine): Promise<number> {
   return pid
 }
 
-/** Reports whether a process has ended. A zombie has, too: not every container has a parent that collects its status. */
+/** Reports whether a process has ended. A zombie counts as ended: in some containers no parent reaps it. */
 function hasGone(pid: number): boolean {
   return !isRunning(pid) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
 }
@@ -41,7 +41,7 @@ test('without a session, kept messages are sent once the hub is back, by one pro
   expect(await ada.run(['send', 'bob', 'two'], { env })).toMatchObject({ code: 75 })
   expect(await drainerOf(ada)).toBe(first)
 
-  // One that was killed is replaced by the next command, which does not wait for its lock to grow old.
+  // A killed drainer is replaced by the next command, which does not wait for its lock to become stale.
   process.kill(first, 'SIGKILL')
   await until('it has ended', () => hasGone(first))
   expect((await ada.run(['doctor'], { env })).stdout).toContain('They go out by themselves when it is back.')

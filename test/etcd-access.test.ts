@@ -133,7 +133,7 @@ describeWithEtcd('etcd with a quota, and with users', () => {
     expect(await wordsOf(EtcdLog.find(as(), 'main'))).toBe('forbidden: etcd requires a user.')
     const access = { endpoints: cluster.endpoints }
     await new EtcdRoom({ ...access, user: { name: 'root', password: 'root-secret' } }).make()
-    // Only to give room back to the disks needs root.
+    // Root is required only to free space on the disks.
     await new EtcdRoom({ ...access, user: hub }).make()
     root.close()
   })

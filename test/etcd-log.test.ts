@@ -12,7 +12,7 @@ import { OpenLogJournal } from './support/log-journal.ts'
 import { until } from './support/until.ts'
 import { describeWithEtcd } from './support/with-etcd.ts'
 
-/** Follows `log` from its beginning for the rest of the test; the texts of its records as they come. */
+/** Follows `log` from its beginning for the rest of the test. Returns the texts of its records, which grow as they arrive. */
 function followed(log: Log): string[] {
   const texts: string[] = []
   const end = new AbortController()
@@ -27,7 +27,7 @@ function followed(log: Log): string[] {
   return texts
 }
 
-/** Starts a proxy to a node of etcd whose watches report nothing after they have begun. */
+/** Starts a proxy to a node of etcd whose watches start, but report nothing. */
 async function silentWatches(endpoint: string): Promise<string> {
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url } = incoming

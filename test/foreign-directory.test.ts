@@ -24,7 +24,7 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const [root, nobody] = [0, 65_534]
 
-/** A data directory of another user's with a small store, a backup of it that only root can read, and a directory that is root's. */
+/** Creates a data directory of another user with a small store, a backup of it that only root can read, and a directory of root. */
 function start(context: { skip: (why: string) => never }) {
   if (process.getuid?.() !== root) context.skip('only root can act in directories of others')
   const base = tempDir('foreign')

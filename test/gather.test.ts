@@ -13,7 +13,7 @@ import { until } from './support/until.ts'
 const hub = sharedHub()
 let round = 0
 
-/** A machine with one session that is idle, and two members who are online and whom it asks. */
+/** Creates a machine with one idle session, and two online members to whom it sends questions. */
 async function asker(on: TestHub = hub) {
   const n = ++round
   const sean = await startMachine(on, `sean${n}claude`)
@@ -37,8 +37,8 @@ async function asker(on: TestHub = hub) {
 
 const comes = ({ client }: TestMember) => client.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
 
-/** Returns the texts in a notice or a wake, and the state of the question. */
-const mailIn = (text: string) => [...text.matchAll(/^- \S+ \(.*: > (.*)$/gm)].map(match => match[1])
+/** Returns the texts in a notice or a wake; `summaryIn` returns the state of the question. */
+const textsIn = (text: string) => [...text.matchAll(/^- \S+ \(.*: > (.*)$/gm)].map(match => match[1])
 const summaryIn = (text: string) => /^- your question \S+ \(&?.*?\): (.*)$/m.exec(text)?.[1]
 
 function newsOf(claude: ClaudeSession): string[] {
@@ -56,11 +56,11 @@ test('several answers to one question cause one wake, once all have answered; th
   await until('the news', () => newsOf(claude).length === 1)
   await quiet()
   expect(claude.wakes).toEqual([])
-  // Nothing is hidden meanwhile.
+  // The inbox already shows the answer.
   expect((await claude.machine.run(['inbox'])).stdout).toContain('> I can.')
   await answer(cat, id, 'Not today.')
   await until('the wake', () => claude.wakes.length > 0)
-  expect(mailIn(claude.wakes[0]!)).toEqual(['I can.', 'Not today.'])
+  expect(textsIn(claude.wakes[0]!)).toEqual(['I can.', 'Not today.'])
   expect(summaryIn(claude.wakes[0]!)).toBe(`2 of 2 answered: ${ben.name}, ${cat.name}`)
   const { text } = await mcp.call('inbox', { ack: true })
   expect(text).toContain(
@@ -70,10 +70,10 @@ test('several answers to one question cause one wake, once all have answered; th
   expect(text).not.toContain('answers')
   await claude.hook('Stop')
 
-  // Later answers wake one by one.
+  // Each later answer causes a wake of its own.
   await answer(ben, id, 'And I have a question.')
   await until('the second wake', () => claude.wakes.length > 1)
-  expect(mailIn(claude.wakes[1]!)).toEqual(['And I have a question.'])
+  expect(textsIn(claude.wakes[1]!)).toEqual(['And I have a question.'])
   expect(summaryIn(claude.wakes[1]!)).toBe(undefined)
 })
 
@@ -84,14 +84,14 @@ test('an urgent answer wakes at once with the answers so far, and ends the quest
   await until('the news', () => newsOf(claude).length === 1)
   await answer(cat, id, 'Stop: it is down.', { intent: 'urgent' })
   await until('the wake', () => claude.wakes.length > 0)
-  expect(mailIn(claude.wakes[0]!)).toEqual(['I can.', 'Stop: it is down.'])
+  expect(textsIn(claude.wakes[0]!)).toEqual(['I can.', 'Stop: it is down.'])
   await mcp.call('inbox', { ack: true })
   await claude.hook('Stop')
 
   const second = await ask()
   await answer(ben, second, 'Which one?', { intent: 'request' })
   await until('the wake for the question', () => claude.wakes.length > 1)
-  expect([mailIn(claude.wakes[1]!), summaryIn(claude.wakes[1]!)]).toEqual([['Which one?'], undefined])
+  expect([textsIn(claude.wakes[1]!), summaryIn(claude.wakes[1]!)]).toEqual([['Which one?'], undefined])
 })
 
 test('when its time is over the asker is woken, with answers or without, and learns who has not answered', async () => {
@@ -105,9 +105,9 @@ test('when its time is over the asker is woken, with answers or without, and lea
   const id = await ask({ within: '3 s' })
   await answer(ben, id, 'I can.')
   await until('the second wake', () => claude.wakes.length > 1)
-  expect(mailIn(claude.wakes[1]!)).toEqual(['I can.'])
+  expect(textsIn(claude.wakes[1]!)).toEqual(['I can.'])
   expect(summaryIn(claude.wakes[1]!)).toBe(`1 of 2 answered: ${ben.name}; unread at 1: ${cat.name}`)
-  // No message expires by it.
+  // The end of the question expires no message.
   expect(await cat.client.call(api.readInbox)).toMatchObject({ unread: 2 })
 })
 
@@ -118,7 +118,7 @@ test('members that are offline are not waited for', async () => {
   await until('the news', () => newsOf(claude).length === 1)
   await cat.client.call(api.endSession, { query: { session: 's1' } })
   await until('the wake', () => claude.wakes.length > 0)
-  expect(mailIn(claude.wakes[0]!)).toEqual(['I can.'])
+  expect(textsIn(claude.wakes[0]!)).toEqual(['I can.'])
   expect(summaryIn(claude.wakes[0]!)).toMatch(
     new RegExp(`^1 of 2 answered: ${ben.name}; offline since \\d\\d:\\d\\d: ${cat.name}$`),
   )
@@ -132,11 +132,11 @@ test('a busy session is notified of each answer at its next step, and its turn c
   await answer(ben, id, 'I can.')
   await until('the news', () => newsOf(claude).length === 1)
   expect(await claude.hook('Stop')).toBe('')
-  expect(mailIn(await claude.told('PostToolUse'))).toEqual(['I can.'])
+  expect(textsIn(await claude.told('PostToolUse'))).toEqual(['I can.'])
   await answer(cat, id, 'Not today.')
   await until('both', () => newsOf(claude).length === 2)
   const told = await claude.hook('Stop')
-  expect([mailIn(told), summaryIn(told)]).toEqual([['Not today.'], `2 of 2 answered: ${ben.name}, ${cat.name}`])
+  expect([textsIn(told), summaryIn(told)]).toEqual([['Not today.'], `2 of 2 answered: ${ben.name}, ${cat.name}`])
   expect(claude.wakes).toEqual([])
 })
 
@@ -154,7 +154,7 @@ test('restarts of hub and MCP server in between lose nothing, and make no member
   expect(claude.wakes).toEqual([])
   await answer(cat, id, 'Not today.')
   await until('the wake', () => claude.wakes.length > 0)
-  expect(mailIn(claude.wakes[0]!)).toEqual(['I can.', 'Not today.'])
+  expect(textsIn(claude.wakes[0]!)).toEqual(['I can.', 'Not today.'])
 })
 
 test('after the session that asked has ended, another of the machine is notified, and sees the answers under the question', async () => {
@@ -167,7 +167,7 @@ test('after the session that asked has ended, another of the machine is notified
   const otherMcp = await other.mcp()
   await answer(cat, id, 'Not today.')
   await until('the news', () => newsOf(other).length === 2)
-  expect(mailIn(await other.told('PostToolUse'))).toEqual(['I can.', 'Not today.'])
+  expect(textsIn(await other.told('PostToolUse'))).toEqual(['I can.', 'Not today.'])
   expect((await otherMcp.call('inbox')).text).toContain(
     `Your question ${id}, just now (> Who can review?): 2 of 2 answered`,
   )
@@ -178,7 +178,7 @@ test('a question to one recipient, or to all, gathers no answers; within makes a
   const id = await ask({ to: ben.name })
   await answer(ben, id, 'Yes.')
   await until('the wake', () => claude.wakes.length > 0)
-  expect(mailIn(claude.wakes[0]!)).toEqual(['Yes.'])
+  expect(textsIn(claude.wakes[0]!)).toEqual(['Yes.'])
   expect((await mcp.call('inbox', { ack: true })).text).toContain(`answers ${id}`)
   const told = await mcp.call('send', { to: 'all', message: 'For your information' })
   const idOf = (text: string) => /Message (\S+)\./.exec(text)![1]!

@@ -11,7 +11,7 @@ import { cleanEnv, machineNode, type Ran, ranOf } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-/** The clients of releases that still count: see test/golden/README.md. */
+/** The clients of releases that are still supported: see test/golden/README.md. */
 const clients = globSync('test/golden/client-*.mjs.gz')
 
 test('at least one released client is tested', () => {
@@ -60,7 +60,7 @@ test.for(clients.map(path => basename(path)))(
     await good('admin', 'alias', 'a', 'alpha', ...admin)
     expect(await good('admin', 'members', ...admin)).toContain('alpha')
 
-    // People's commands.
+    // Commands of people.
     await good('alpha', 'send', 'beta', 'first')
     expect(JSON.parse(await good('beta', 'inbox', '--json')).messages).toMatchObject([{ from: 'alpha', body: 'first' }])
     expect(await good('beta', 'inbox', '--ack')).toContain('> first')
@@ -113,7 +113,7 @@ test.for(clients.map(path => basename(path)))(
       90_000,
     )
 
-    // Mail for a project of a machine, which a client of before knows nothing of: it sees all, and the address says for what it is.
+    // Old clients do not support messages for a project: they show all of them, and the address names the project.
     const beta = hub.client(readFileSync(join(dir, 'beta', '.claude-net', 'token'), 'utf8').trim())
     await beta.call(api.heartbeat, { body: { session: 's1', client: 'test/1', project: 'billing' } })
     await good('alpha', 'send', 'beta/billing', 'to a project')
@@ -121,7 +121,7 @@ test.for(clients.map(path => basename(path)))(
     expect(JSON.parse(await good('beta', 'inbox', '--json')).messages).toMatchObject([{ to: ['beta/billing'] }])
     expect(await good('beta', 'inbox', '--ack')).toContain('> to a project')
 
-    // A service and the hub itself write, which are of kinds that a client of before knows nothing of.
+    // Old clients do not know the kinds of these senders: a service, and the hub itself.
     const hubAdmin = hub.client(hub.adminToken)
     const body = { name: 'hook', source: 'generic' as const, to: ['beta'] }
     const { path } = await hubAdmin.call(api.addWebhook, { body })
@@ -134,7 +134,7 @@ test.for(clients.map(path => basename(path)))(
     expect(await good('admin', 'members', ...admin)).toContain('alpha')
     expect(await good('beta', 'inbox', '--ack')).toContain('> from outside')
 
-    // A hub that is down, and back.
+    // A hub that is down, and then runs again.
     await hub.stop()
     expect(await as('alpha', 'send', 'beta', 'fourth')).toMatchObject({ code: 75 })
     await hub.start()

@@ -7,8 +7,8 @@ import { fingerprint, goldenFile, outcomeCode, readGoldenJournal, replay } from 
 import { tempDir } from './support/temp.ts'
 
 /**
- * Each pair with the fingerprint of the state that its journal makes under this program's schema (see test/golden/README.md
- * before you change one), and the commands that it has: those of its version that no earlier pair has, and some more.
+ * Each golden pair with the fingerprint of the state that its journal produces under the current schema (read test/golden/README.md before
+ * you change one), and its commands: those new in its version, and some others.
  */
 const pairs = [
   {
@@ -60,7 +60,7 @@ function freshState(): State {
   return state
 }
 
-/** A copy of the old database, opened (and upgraded, if need be) by this program. */
+/** Opens a copy of the old database, which upgrades it if necessary. */
 function openOldDatabase(version: number): State {
   const path = join(tempDir('golden'), 'hub.db')
   copyFileSync(goldenFile(`hub-v${version}.db`), path)
@@ -81,7 +81,7 @@ describe.each(pairs)('version $version', ({ version, known, chain, commands }) =
     replay(state, journal)
     expect(fingerprint(state.db)).toBe(known)
     expect(state.position.seq).toBe(journal.at(-1)!.seq)
-    // Hubs of this version and of the one before compare it in each record: it stays, whatever the schema becomes.
+    // Hubs of this version and of the previous one compare this value in each record, so it must not change with the schema.
     expect(state.position.outcomes).toBe(chain)
   })
 
@@ -121,7 +121,7 @@ describe.each(pairs)('version $version', ({ version, known, chain, commands }) =
 
   test('every command type of its version is in the old journal and succeeds at least once', () => {
     const carriedOut = new Set(journal.filter(({ outcome }) => outcome === 'ok').map(({ command }) => command.type))
-    // A command that is newer belongs into a newer file.
+    // A newer command belongs in a newer file.
     expect([...carriedOut].sort()).toEqual(commands)
   })
 })

@@ -6,7 +6,10 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startHub } from './support/hub.ts'
 import { until } from './support/until.ts'
 
-/** A bound socket that nobody takes connections of here. Node's cluster makes its own by the same function, which has no types. */
+/**
+ * Creates a bound socket that nothing in this process accepts connections on. Node's cluster module uses the same function, which has no
+ * types.
+ */
 function boundSocket(): { fd: number; port: number } {
   const { _createServerHandle: bind } = net as unknown as Record<
     string,
@@ -25,7 +28,7 @@ interface Handle {
   close(): void
 }
 
-/** One request: whether it went over a connection that had carried another, and whether its answer was the last of it. */
+/** Sends one request. Returns whether it reused a connection, and whether its response was the last one on it. */
 function ask(port: number, agent?: Agent): Promise<{ status: number; isReused: boolean; isLast: boolean }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ port, host: '127.0.0.1', path: '/healthz', agent }, response => {
@@ -42,11 +45,11 @@ test('a hub with a socket from systemd answers every request before it stops, an
   const { fd, port } = boundSocket()
   const hub = await startHub({ handed: fd, config: { port: 1 } })
   expect(hub.port).toBe(port)
-  // Processes that the hub starts do not have it.
+  // Child processes of the hub do not inherit the socket.
   const [, flags] = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${hub.pid}/fdinfo/3`, 'utf8'))!
   expect(Number.parseInt(flags!, 8) & 0o2000000).toBe(0o2000000)
 
-  // Each goes on over its connection until it is told that this is over.
+  // Each client continues on its connection until a response announces that it will be closed.
   const agents = Array.from({ length: 5 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
   onTestFinished(() => {
     for (const agent of agents) agent.destroy()

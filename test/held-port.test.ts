@@ -34,7 +34,7 @@ test.for([
   const env = { PATH: `${dir}:${process.env.PATH}` }
   const check = (...more: string[]) => run(['hub', '--check', '--config', file, ...more], { node: hubNode, env })
   const { code, stdout } = await check('--json')
-  // This file may be another hub's: that the two differ is said, and is no error of the file.
+  // The file may belong to another hub: a difference is reported, but is not an error of the file.
   expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ ok: true, agrees, socket })])
   expect((await check()).stdout.includes('But systemd holds')).toBe(!agrees)
 })

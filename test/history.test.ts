@@ -98,7 +98,7 @@ test('history and search include a message as soon as it was acknowledged, under
   const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   let isDone = false
-  // Above what counts as a busy second, the indexes wait.
+  // Under this load the hub postpones its indexes.
   const others = Array.from({ length: 16 }, async () => {
     while (!isDone) await send(beta, 'beta', 'noise').catch(() => {})
   })

@@ -9,7 +9,7 @@ import { goldenFile } from './support/golden.ts'
 import { tempDir } from './support/temp.ts'
 import { TestState } from './support/test-state.ts'
 
-/** A good backup of a small store. */
+/** Creates a valid backup of a small store. */
 function backup(): string {
   const dir = tempDir('hostile')
   const made = new TestState(join(dir, 'data'))

@@ -120,7 +120,7 @@ test('a hot route responds to any request as the framework does', async () => {
         const type: Record<string, string> = isPlain(value) ? { 'content-type': 'application/json' } : {}
         return { method, path: to, token: tokens[token], headers: { ...type, ...headers }, body: value }
       }
-      // With an empty query it is another path for the table of hot routes, and the same for the framework.
+      // With an empty query, the path is not in the table of hot routes, but the framework treats it as the same path.
       const [hot, framework] = [await raw(hub, make(path)), await raw(hub, make(`${path}?`))]
       expect(comparable(hot)).toEqual(comparable(framework))
     }),

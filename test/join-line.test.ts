@@ -48,7 +48,7 @@ describe('the code is in no process argument', () => {
     const laptop = new Newcomer(hub)
     rmSync(join(laptop.tools, 'curl'))
     sshd.configureClient('RemoteCommand echo of the user\n  RequestTTY force')
-    // The far side runs the curl of its own PATH.
+    // The remote side runs the curl of its own PATH.
     const far = watchArguments(sshd.dir, 'curl', findTool('curl')!)
     sshd.authorize(`command="PATH=${sshd.dir}:$PATH; eval \\"$SSH_ORIGINAL_COMMAND\\""`)
     const near = [
@@ -71,7 +71,7 @@ test('the earlier line is printed with --plain, and joins', async () => {
   const { command, code } = await invited(hub, 'seanclaude', '--url', hub.url.origin, '--plain')
   expect(command).toBe(plainJoinLine({ origin: hub.url.origin, code }))
   const notes = watchArguments(sean.tools, 'node', machineNode)
-  // As every version before printed it.
+  // The line that all earlier versions printed.
   const before = `curl -fsSL ${hub.url.origin}/join/${code} | sh`
   expect(await sean.sh(`${before} ${options(sean)}`)).toMatchObject({ code: 0, stderr: '' })
   expect(notes()).not.toContain(code)
@@ -158,7 +158,7 @@ describe('A08: the line fails and explains every refusal', () => {
     const url = `${inside.url.origin}/join/AAAA-BBBB-CCCC-DDDD`
     const outside = await pasted(inside, url)
     expect(outside).toMatchObject({ code: 1, stderr: expect.stringContaining('answers to its own networks only') })
-    // A program that is no shell's is answered an error, as anywhere.
+    // A client other than a shell gets the usual error.
     expect((await fetch(url)).status).toBe(403)
 
     const strict = await startHub({ config: { limits: { failures: { perMinute: 1, burst: 1 } } } })

@@ -73,7 +73,7 @@ describe('the join line', () => {
     expect(stdout).toContain('the hub knows this machine as seanclaude, 0 unread')
     expect(stdout).toContain(`Note: ${sean.bin} is not on your PATH; the command is ${sean.command}.`)
     expect(await sean.run('doctor')).toMatchObject({ code: 0, stderr: '' })
-    // Where there is no Claude Code, no files of it are made.
+    // Without Claude Code, none of its files are created.
     expect(readdirSync(sean.userHome).sort()).toEqual(['.claude-net', 'bin', 'tools'])
   })
 
@@ -157,7 +157,7 @@ describe('A08: an invalid code', () => {
     expect(await sean.sh(sean.joinLine(code))).toMatchObject({ code: 0 })
     const token = sean.token
     expect(await sean.sh(sean.joinLine(code))).toEqual({ code: 1, stdout: '', stderr: sentence })
-    // Also when the script was fetched in time.
+    // Also for a script that was fetched before the code was used.
     const again = await sean.run(`join ${hub.url.origin} --machine seanclaude --code ${code}`)
     expect(again).toEqual({
       code: 1,
@@ -288,7 +288,7 @@ describe('with Claude Code present', () => {
     await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'sent before' } })
     const config = join(sean.home, 'config.json')
     writeFileSync(config, JSON.stringify({ ...readJson(config), ofALaterVersion: true }))
-    // The user removed the rule: it is written again, and the backup stays as before the first join.
+    // The user removed the rule: it is written again, and the backup keeps the content from before the first join.
     writeFileSync(sean.settings, JSON.stringify(settings))
 
     const { code, stdout } = await sean.join()
@@ -406,7 +406,7 @@ describe('with Claude Code present', () => {
       stdout: expect.stringContaining('chas (human)'),
       stderr: '',
     })
-    // The client is gone: whatever still ends well does so without it.
+    // Without the client's file, hooks end silently; other commands report it.
     renameSync(join(sean.home, 'claude-net.mjs'), join(sean.home, 'gone.mjs'))
     expect(await hook('--if-news')).toEqual({ code: 0, stdout: '', stderr: '' })
     expect(await hook('')).toEqual({ code: 0, stdout: '', stderr: '' })
@@ -414,7 +414,7 @@ describe('with Claude Code present', () => {
       code: 1,
       stderr: expect.stringContaining('claude-net.mjs is missing'),
     })
-    // Every hook of a headless run ends there too, unless the machine lets these take part.
+    // Hooks of a headless run also end silently, unless the machine allows headless sessions.
     writeFileSync(join(sean.home, 'claude-net.mjs'), "process.stdout.write('ran')")
     const headless = (args: string) =>
       sean.sh(`echo '{}' | CLAUDE_CODE_ENTRYPOINT=sdk-cli ${sean.command} hook ${args}`)

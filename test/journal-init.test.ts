@@ -18,7 +18,7 @@ type Log = Parameters<typeof beginHistory>[0]
 
 vi.setConfig({ testTimeout: 180_000 })
 
-/** The directory of a hub that stood alone and has stopped, with one unread message for ben. */
+/** Creates the directory of a standalone hub that has stopped, with one unread message for ben. */
 async function aloneHub(): Promise<string> {
   const dataDir = tempDir('alone')
   const { state, journal } = openAlone({ dataDir })
@@ -169,7 +169,7 @@ describeWithEtcd('the commands of the journal', () => {
     await other.journal.submit(send({ body: 'third' }))
     const { state, journal } = openAlone({ dataDir: one })
     expect(inboxOf(state, 'ben')).toHaveLength(2)
-    // Who has read the third from the other is told that this is another history.
+    // A reader that has seen the third message at the other hub learns from its cursor that this is another history.
     expect(state.seqOf({ epoch: other.state.position.epoch, seq: 4 })).toBe(4)
     expect(state.seqOf({ epoch: other.state.position.epoch, seq: 5 })).toBeUndefined()
     await journal.close()

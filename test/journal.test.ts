@@ -11,14 +11,14 @@ import { tempDir } from './support/temp.ts'
 
 journalSuite('local', openLocalJournal)
 
-/** Machines ana (1), ben (2) and cat (3). */
+/** Opens a journal with the machines ana (1), ben (2) and cat (3). */
 async function start(): Promise<OpenLocalJournal> {
   const opened = await openLocalJournal()
   for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))
   return opened
 }
 
-/** Commands from a program newer than this one. */
+/** Commands of a newer version of the program. */
 const unknownCommands = ['message.teleport', 'telegram.teleport'].map(type => ({ type }) as unknown as Command)
 
 describe('one transaction for many', () => {
@@ -66,7 +66,7 @@ describe('a command that throws', () => {
     const opened = await start()
     const outcomes = await Promise.all([
       opened.journal.submit(send({ body: 'one' })),
-      // The member goes in first; then the invitation breaks on its end, which is no number.
+      // The member is inserted first; then the invitation fails, since its end is not a number.
       opened.journal.submit({ ...invite('dan'), lifeS: Number.NaN }),
       opened.journal.submit(send({ body: 'two' })),
     ])
@@ -164,7 +164,7 @@ describe('a disk that fails', () => {
     ])
     expect(opened.storageErrors).toMatchObject([{ fatal: true }])
 
-    // That the disk works again is no reason to trust it: only a restart finds out what is on it.
+    // Even if the disk works again, only a restart can determine its content.
     opened.state.db.execute('pragma query_only = 0')
     await expect(opened.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
     expect(inboxOf(opened.state, 'ben')).toEqual([])
@@ -226,14 +226,17 @@ test('each start creates an epoch, and the state stores how many packs it has ap
   expect(one.state.position.epoch).not.toBe(epoch)
 })
 
-/** Lets the database grow no further, as on a full disk (SQLITE_FULL), until room is made. */
+/** Prevents the database from growing, as on a full disk (SQLITE_FULL). `make` frees space. */
 function fillDisk({ state }: OpenLocalJournal): { make: () => void } {
   const { page_count: pages } = state.db.get<{ page_count: number }>('pragma page_count')!
   state.db.execute(`pragma max_page_count = ${pages}`)
   return { make: () => state.db.execute('pragma max_page_count = 1000000') }
 }
 
-/** Returns the number of transactions in a write-ahead log: frames that end one name the database's size (sqlite.org/fileformat2.html#walformat). */
+/**
+ * Returns the number of transactions in a write-ahead log: the last frame of each contains the database's size
+ * (sqlite.org/fileformat2.html#walformat).
+ */
 function commitsIn(walFile: string): number {
   const wal = readFileSync(walFile)
   const frameBytes = 24 + wal.readUInt32BE(8)

@@ -14,8 +14,8 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const dayMs = 86_400_000
 
-/** Starts a hub on a store whose messages are 40 days old, read by beta then, or unread. */
-async function withOldMail() {
+/** Starts a hub on a store with two messages that are 40 days old: one that beta read then, and an unread one. */
+async function withOldMessages() {
   const dataDir = join(tempDir('keeping'), 'data')
   const made = new TestState(dataDir)
   made.time = Date.now() - 40 * dayMs
@@ -23,7 +23,7 @@ async function withOldMail() {
   const read = made.send(alpha.id, 'beta', undefined, 'an old walrus')
   made.do({ type: 'inbox.ack', by: beta.id, ids: [read] })
   const unread = made.send(alpha.id, 'beta', undefined, 'an unread walrus')
-  // The hub ran until a moment ago.
+  // The last entry is recent, as if the hub had run until now.
   made.time = Date.now()
   made.member('gamma')
   made.state.close()
@@ -32,7 +32,7 @@ async function withOldMail() {
 }
 
 test('a hub deletes texts 30 days after they were read, reports it, and keeps unread messages', async () => {
-  const { hub, alpha, beta, read, unread } = await withOldMail()
+  const { hub, alpha, beta, read, unread } = await withOldMessages()
   const { message, receipts } = await until('the text is gone', async () => {
     const found = await alpha.call(api.getMessage, { params: { id: read } })
     return found.message.body === '' && found
@@ -45,7 +45,7 @@ test('a hub deletes texts 30 days after they were read, reports it, and keeps un
   expect(all.messages.map(entry => entry.message.id)).toEqual([unread, read])
   expect((await beta.call(api.readInbox)).messages).toMatchObject([{ id: unread, body: 'an unread walrus' }])
 
-  // The id is bound for a year: the same again is the same, anything else is a conflict.
+  // The id is bound for a year: an identical send is a repetition, anything else a conflict.
   const again = (body: string) => alpha.call(api.sendMessage, { body: { id: read, to: 'beta', body } })
   expect(await again('an old walrus')).toMatchObject({ seq: message.seq })
   await expect(again('')).rejects.toMatchObject({ code: 'invalid' })
@@ -54,7 +54,7 @@ test('a hub deletes texts 30 days after they were read, reports it, and keeps un
 })
 
 test('deleted texts stay deleted after a kill', async () => {
-  const { hub, alpha, read } = await withOldMail()
+  const { hub, alpha, read } = await withOldMessages()
   const text = async () => (await alpha.call(api.getMessage, { params: { id: read } })).message.body
   await until('the text is gone', async () => (await text()) === '')
   await hub.crashAndRestart()
@@ -62,7 +62,7 @@ test('deleted texts stay deleted after a kill', async () => {
 })
 
 test('the history of a machine shows that a text was deleted, and no message text can imitate that', async () => {
-  const { hub } = await withOldMail()
+  const { hub } = await withOldMessages()
   const machine = await startMachine(hub, 'alpha')
   const shown = await until('the text is gone', async () => {
     const { stdout } = await machine.run(['history'])

@@ -29,7 +29,7 @@ async function rotate(
   return JSON.parse(ran.stdout)
 }
 
-/** A machine that knows its hub, at `port`, by `hubKey`. */
+/** Makes a machine pin `hubKey` for its hub at `port`. */
 function pinned(machine: TestMachine, port: number, hubKey: HubKey): TestMachine {
   const file = join(machine.home, 'config.json')
   const config = JSON.parse(readFileSync(file, 'utf8'))
@@ -71,7 +71,7 @@ test('machines that missed rotations follow the chain of keys, as does a running
   expect(shown).toContain('2 earlier keys lead to it')
   const { links } = (await (await fetch(new URL('/hub-key.json', hub.url))).json()) as { links: KeyLink[] }
   expect(links.map(({ to }) => to)).toEqual([second.hubKey, third.hubKey])
-  // The private keys of before are gone.
+  // The previous private keys are deleted.
   expect(Object.keys(readIdentityFile(join(hub.dataDir, 'identity.json'))!).sort()).toEqual(
     ['certificate', 'key', 'links', 'madeAt'].sort(),
   )
@@ -82,7 +82,7 @@ test('--compromised breaks the chain: no machine follows, its token is not sent,
   const { hubKey } = await keyOf(hub)
   const ana = pinned(await startMachine(hub, 'ana'), hub.port, hubKey)
   await ana.run(['machines'])
-  // Who speaks without TLS has pinned nothing.
+  // A machine that does not use TLS has not pinned a key.
   const ben = await startMachine(hub, 'ben')
   await ben.run(['machines'])
   await rotate(hub)
@@ -97,7 +97,7 @@ test('--compromised breaks the chain: no machine follows, its token is not sent,
   expect(configOf(ana).hubKey).toBe(hubKey)
   const { lines } = JSON.parse((await run(['audit', '--json', '--data', hub.dataDir])).stdout)
   expect(lines[0]).toMatchObject({ action: 'rotateKey', actor: 'admin', detail: 'compromised', result: 'ok' })
-  // Rotated again, it is a chain from the key of after.
+  // After another rotation, the chain starts at the new key.
   expect((await rotate(hub)).before).not.toBe(before)
   expect((await keyOf(hub)).links).toHaveLength(1)
 })
@@ -131,7 +131,7 @@ test('a server with another key and an invalid chain is sent no token, and chang
   const chains: [what: unknown, why: string, pin?: HubKey][] = [
     [{ hubKey: me, links }, 'leads to another key', old],
     [{ hubKey: me, links: [{ ...links[0], to: me }] }, 'has no link from the key'],
-    // The key of before was stolen, and vouches for the thief.
+    // The previous key was stolen, and signs a link to the thief's.
     [{ hubKey: me, links: [fromOld] }, 'has no link from the key'],
     [{ hubKey: old, links: [...links, fromOld] }, 'has no link from the key'],
     [{ hubKey: me, links: [] }, 'has no link from the key'],

@@ -12,7 +12,10 @@ import { tempDir } from './support/temp.ts'
 /** Number of kills. For a long run: CLAUDE_NET_CRASH_ROUNDS=1000 */
 const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 50)
 
-/** Most sends from a start to the kill, which is so many that earlier ones of that start become due. A busy machine does as many as a quiet one. */
+/**
+ * Maximum number of sends between a start and the kill: enough for earlier ones of that start to become due. Counted, so that a busy
+ * machine does as many.
+ */
 const mostSends = 16
 
 test('an acknowledged scheduled message is delivered once, or its sender is notified once of the refusal, however often the hub is killed when it is due', {
@@ -21,7 +24,7 @@ test('an acknowledged scheduled message is delivered once, or its sender is noti
   const random = seededRandom(printedSeed())
   const dir = tempDir('later-crash')
   const program = join(dir, 'later-hub.mjs')
-  // In one file it starts in a third of the time.
+  // Bundled into one file, it starts in a third of the time.
   await build({
     ...{ entryPoints: [join(import.meta.dirname, 'support/later-hub.ts')], outfile: program },
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node24', logLevel: 'error' },
@@ -38,7 +41,7 @@ test('an acknowledged scheduled message is delivered once, or its sender is noti
     const least = 1 + random() * mostSends
     while (acks() < least)
       await Promise.race([once(child.stdout, 'data'), ended.then(() => Promise.reject(new Error(text)))])
-    // At any moment between two of them.
+    // The kill may come at any moment between two sends.
     await delay(random() * 5)
     child.kill('SIGKILL')
     expect(await ended).toEqual([null, 'SIGKILL'])
@@ -60,13 +63,14 @@ test('an acknowledged scheduled message is delivered once, or its sender is noti
     )
     expect([id, isWaiting ? 1 : found.length]).toEqual([id, 1])
     expect(timesTold(id)).toBeLessThanOrEqual(recipients === '2' && !isWaiting ? 1 : 0)
-    // Of the last start some are not due yet.
+    // Some sends of the last start are not due yet.
     if (isWaiting) waiting++
     else seqs.add(found[0]!.seq)
   }
-  // Each by an entry of its own.
+  // Each message was sent by an entry of its own.
   expect(seqs.size + waiting).toBe(acknowledged.size)
-  // A notice names some of many, and counts all. A message that was due while it was being sent is no scheduled message: its sender got the response.
+  // A notice names some of many messages, and counts all. A message that was already due when it was sent is not scheduled: its sender got
+  // the outcome in the response.
   const told = notices.reduce((sum, body) => sum + Number(/of (\d+) message/.exec(body)![1]), untold.length)
   const all = db.get<{ n: number }>(
     `select count(*) as n from message where outcome like '%refused%' and written_at is not null`,

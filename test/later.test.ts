@@ -122,7 +122,7 @@ test('scheduled messages follow the steady time: a clock that is set forward or 
   for (const seconds of [86_400, -86_400, 0]) {
     clock.step(seconds)
     await ana.client.call(api.sendMessage, { body: { to: 'ben', body: `${seconds}` } })
-    // Due at once by the clock of then: what waits longer is not.
+    // Due at once by the stepped clock, unlike the message that waits for an hour.
     const at = new Date(Date.now() + seconds * 1000 + 300).toISOString()
     await ana.client.call(api.sendMessage, { body: { to: 'ben', body: 'soon', at } })
     await until('it has come', async () => (await unread()).at(-1) === 'soon')

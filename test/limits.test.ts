@@ -12,7 +12,7 @@ import { run } from './support/program.ts'
 import { errorOf, type RawAnswer, raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
-/** Every limit off; a test switches on what it is about. */
+/** All limits off; each test enables those that it checks. */
 const off = {
   sends: null,
   pair: null,
@@ -29,7 +29,7 @@ const off = {
   unreadBytesPerToken: null,
 }
 
-/** So slow that nothing comes back while a test runs. */
+/** Refills so slowly that nothing is added while a test runs. */
 const once3 = { perMinute: 0.01, burst: 3 }
 
 const elsewhere = '127.0.0.2'
@@ -52,7 +52,7 @@ async function unreadOf({ client }: TestMember): Promise<number> {
   return (await client.call(api.readInbox)).unread
 }
 
-/** 429 in the shape that clients know, with the same time in its body and its header. */
+/** Expects a 429 in the form that clients support, with the same time in its body and its header. Returns that time, in ms. */
 function expectLimited(answer: RawAnswer): number {
   const { code, retryAfterMs, hint } = errorOf(answer)
   expect({ status: answer.status, code }).toEqual({ status: 429, code: 'rate_limited' })
@@ -140,7 +140,7 @@ describe('A19: sends', () => {
     for (const text of texts) expect(await say(text)).toMatchObject({ code: 75 })
     sends.perMinute = 120
     await hub.start()
-    // Every command of the machine sends what waits, as far as the hub lets it.
+    // Every command of the machine sends kept messages, as far as the limit allows.
     const messages = await until('all have arrived', async () => {
       await chas.run(['inbox'])
       const { messages } = await sean.client.call(api.readInbox)
@@ -184,13 +184,13 @@ describe('calls by POST /mcp', () => {
   test('each call of a batch counts as a request, and so does each request of its tool', async () => {
     const hub = await startLimited({ reads: { perMinute: 0.01, burst: 12 } })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
-    // Five calls, and what each of them reads.
+    // Five calls, and the reads of each.
     const answer = await post(hub, chas, batch(5))
     expect(answer.status).toBe(200)
     expect(answer.text.match(/You are chas/g)).toHaveLength(5)
     expectLimited(await post(hub, chas, batch(5)))
     expectLimited(await raw(hub, { path: '/v1/inbox', token: chas.token }))
-    // Whatever is in the batch: also what no tool has to do with.
+    // This also applies to batches of other requests than tool calls.
     expectLimited(await post(hub, sean, batch(20, { jsonrpc: '2.0', method: 'tools/list' })))
   })
 
@@ -224,7 +224,7 @@ describe('A09: guesses', () => {
     expect(await guess(hub, undefined, hub.adminToken)).toMatchObject({ status: 403 })
     expect(await guess(hub, elsewhere)).toMatchObject({ status: 401 })
     expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
-    // A machine that keeps trying its old token must be able to join again.
+    // A machine that keeps sending its old token must be able to join again.
     await hub.join('chas')
   })
 
@@ -246,7 +246,7 @@ describe('A09: guesses', () => {
     expectLimited(await raw(hub, { path: `/join/${mintJoinCode()}` }))
     expect((await raw(hub, { path: `/join/${code}` })).text).toContain(code)
     expect(await join(code)).toMatchObject({ status: 200 })
-    // A lost answer is asked for again, as often as need be.
+    // A join may be repeated after a lost response, any number of times.
     expect(await statuses(10, () => join(code))).toEqual(Array(10).fill(200))
     expect(await join(code, elsewhere)).toMatchObject({ status: 200 })
     expectLimited(await join(mintJoinCode()))
@@ -304,7 +304,7 @@ describe('A18: open connections', () => {
   })
 })
 
-/** An open connection on which nothing has been said. */
+/** Opens a connection without sending anything. */
 async function dial(hub: TestHub): Promise<Socket> {
   const socket = connect(Number(hub.url.port), hub.url.hostname)
   onTestFinished(() => void socket.destroy())

@@ -9,11 +9,11 @@ import { startHub } from './support/hub.ts'
 import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 
-/** Another process that owns `dataDir` and does nothing. */
+/** Starts a process that locks `dataDir` and does nothing else. */
 async function owner(dataDir: string): Promise<ChildProcess> {
   const lock = join(import.meta.dirname, '../src/hub/lock.ts')
   const code = `const { lockDataDirectory } = await import(process.argv[1])
-    // An unreferenced lock is garbage-collected, and released.
+    // An unreferenced lock would be garbage-collected, and so released.
     globalThis.held = lockDataDirectory(process.argv[2])
     console.log('locked')
     setInterval(() => {}, 1000)`

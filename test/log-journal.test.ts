@@ -21,19 +21,19 @@ logSuite('in-memory', async () => {
   return [log.connect(), log.connect()]
 })
 
-/** A hub over a log, with the machines ana (1), ben (2) and cat (3). */
+/** Opens a hub on a log, with the machines ana (1), ben (2) and cat (3). */
 async function start(): Promise<OpenLogJournal> {
   const opened = await OpenLogJournal.open()
   for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))
   return opened
 }
 
-/** Waits until `opened` has applied all that is in its log. */
+/** Waits until `opened` has applied its whole log. */
 async function caughtUp({ state, log }: OpenLogJournal): Promise<void> {
   await expect.poll(() => state.position.offset).toBe(log.end)
 }
 
-/** Appends a pack after the newest, like a hub at the position of `of`. */
+/** Appends a pack after the newest record, as a hub at the position of `of` would. */
 function write({ log, state }: OpenLogJournal, commands: Command[], more: object = {}): void {
   const { offset, hash, outcomes } = state.position
   const pack = { v: packVersion, time: 0, steady: 0, commands, after: { offset, hash, outcomes }, ...more }
@@ -154,7 +154,7 @@ test('a hub that never succeeds in appending reports that to its submitters, and
   const opened = await start()
   const { log } = opened
   const append = log.append.bind(log)
-  // Another hub is faster each time.
+  // Another hub always appends first.
   const lose: typeof append = (after, bytes) => {
     log.append = append
     if (log.end === after) write(opened, [{ type: 'clock.tick' }])
@@ -181,7 +181,7 @@ test('of three hubs that write without a pause each succeeds', async () => {
       return one.log.end - began
     }),
   )
-  // None was done long before the others had begun.
+  // No hub finished long before the others started.
   expect(Math.min(...written)).toBeGreaterThan(40 * 1.5)
 })
 

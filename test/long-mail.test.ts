@@ -6,7 +6,7 @@ import { emptiedHub } from './support/shared-hub.ts'
 
 const hubAlone = emptiedHub()
 
-/** The largest text there is, each character of which takes six in JSON. */
+/** The longest text allowed, each character of which takes six in JSON. */
 const worst = '\u0001'.repeat(maxBodyBytes)
 
 test('any number of the largest messages leaves inbox and history readable: pages end early, and count the rest', async () => {

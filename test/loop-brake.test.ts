@@ -11,7 +11,7 @@ import { errorOf, raw } from './support/raw.ts'
 import { emptiedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
 
-/** Only the brake; what a test says of it. */
+/** Returns options that disable all limits except the brake, with these settings. */
 function braked(loop: Record<string, number> = {}) {
   const off = { sends: null, pair: null, broadcasts: null, reads: null, failures: null, streamsPerToken: null }
   return { config: { limits: { ...off, loop } } }
@@ -38,7 +38,7 @@ async function refusal(sending: Promise<unknown>): Promise<ClaudeNetError> {
   )
 }
 
-/** Lets two members write to each other by turns. */
+/** Makes two members write to each other in turn. */
 async function chat(one: TestMember, other: TestMember, messages: number): Promise<void> {
   for (let n = 0; n < messages; n++) await (n % 2 === 0 ? send(one, other.name) : send(other, one.name))
 }

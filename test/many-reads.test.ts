@@ -13,7 +13,7 @@ import { HubProxy } from './support/proxy.ts'
 import { until } from './support/until.ts'
 import { describeWithEtcd } from './support/with-etcd.ts'
 
-/** Few sends for a member that sends much, and few wrong tokens; nobody else comes near. */
+/** Low limits for sends and wrong tokens, which only the tests of limits reach. */
 const limits = {
   sends: { perMinute: 60, burst: 60 },
   pair: null,
@@ -93,7 +93,7 @@ describeWithEtcd('reads at any of several hubs', () => {
       })
       expect(login.status, await login.clone().text()).toBe(201)
       const { tab } = (await login.json()) as { tab: string }
-      // The name of the cookie has the port: behind one address it is the same for both hubs.
+      // The cookie's name contains the port, which is the same for both hubs if they are behind one address.
       const cookie = login.headers.get('set-cookie')!.split(';')[0]!.replace(String(at.port), String(from.port))
       const page = await fetch(new URL('/v1/console', from.url), {
         headers: { cookie, 'claude-net-tab': tab, 'sec-fetch-site': 'same-origin' },
@@ -143,7 +143,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     ])
     for (const answer of asked)
       expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('This hub is behind')])
-    // The numbers of another history say nothing here, and a stranger is told nothing of ours.
+    // Positions in another history are ignored, and an unauthorized client learns nothing about ours.
     expect((await get(two, '/v1/inbox?min_seq=0123456789abcdef:99999', ana.token)).status).toBe(200)
     expect((await get(two, `/v1/inbox?${ahead}`, 'wrong')).status).toBe(401)
     const mcp = await fetch(new URL(`/mcp?min_seq=${seen}`, two.url), { ...rpc, headers: mcpHeaders(ana.token) })
@@ -177,7 +177,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     await beat('s2')
     await until('both are there', async () => (await shown()).sessions.length === 2)
     expect(await shown()).toMatchObject({ online: true, sessions: [{ session: 's1' }, { session: 's2' }] })
-    // Streams end with their session, wherever it ends.
+    // Streams end with their session, on whichever hub it ends.
     const open = (hub: TestHub, session: string) =>
       fetch(new URL(`/v1/events?session=${session}`, hub.url), { headers: { authorization: `Bearer ${ana.token}` } })
     const ended = (await Promise.all([open(one, 's1'), open(two, 's2')])).map(stream => stream.text())
@@ -236,7 +236,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     const ready = () => fetch(new URL('/readyz', two.url))
     await until('it is not ready', async () => (await (await ready()).text()).includes('cut off'))
     expect((await send(two, ana.token, 'gwen', 'hello').catch(error => error)).message).toContain('cut off')
-    // Who watches the hub is told all the same, and the other goes on.
+    // The status for admins is still available, and the other hub continues.
     expect((await get(two, '/v1/admin/status', two.adminToken)).status).toBe(200)
     await send(one, ana.token, 'gwen', 'meanwhile')
     await line.accept()

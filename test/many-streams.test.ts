@@ -10,7 +10,7 @@ import { until } from './support/until.ts'
 const readers = 1000
 const waitMs = 120_000
 
-/** One reader that listens as long as the test runs, and comes back with its cursor whenever the line breaks. */
+/** A reader that follows its inbox for the whole test, and reconnects with its cursor whenever the connection breaks. */
 class Reader {
   readonly seqs: number[] = []
   isOpen = false
@@ -57,7 +57,7 @@ test('over kills of the hub each of a thousand streams receives every message, o
     await send()
     await hub.stop('SIGKILL')
     await hub.start()
-    // While they come back, and after.
+    // Sent while the readers reconnect, and again when all have.
     await send()
     await everyone('all listen again', ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
     await send()

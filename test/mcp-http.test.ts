@@ -20,7 +20,7 @@ const eras: [name: string, era: Era][] = [
   ['of the 2026-07-28 revision', 'auto'],
 ]
 
-/** The official client, connected to `POST /mcp`. Ends with the test. */
+/** Connects the official client to `POST /mcp`. Closed with the test. */
 async function connect(hub: TestHub, token: string, era: Era = 'auto', project?: string) {
   const client = new Client({ name: 'claude-code', version: '2.1.330' }, { versionNegotiation: { mode: era } })
   const transport = new StreamableHTTPClientTransport(new URL('/mcp', hub.url), {
@@ -49,7 +49,7 @@ async function receiptOf({ client }: TestMember, id: string): Promise<Receipt> {
   return (await client.call(api.getMessage, { params: { id } })).receipts[0]!
 }
 
-/** One tool call as plain JSON-RPC, as curl would send it, over a connection of its own unless `agent` keeps one. */
+/** Makes one tool call as plain JSON-RPC, as curl would, over a connection of its own unless `agent` keeps one open. */
 function callRaw(hub: TestHub, token: string, name: string, args: object, agent?: Agent): Promise<string> {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } })
   return new Promise((resolve, reject) => {
@@ -106,7 +106,7 @@ describe.for(eras)('a client %s', ([, era]) => {
     const { length } = hub.log
     const { call } = await connect(hub, chas.token, era)
     for (let time = 0; time < 3; time++) await call('machines')
-    // The SDK says once in the life of a process what its setting leaves out.
+    // The SDK warns once per process about an option that is not set.
     expect(
       hub.log
         .slice(length)
@@ -166,7 +166,7 @@ describe('messages shown to a reader', () => {
     const id = await send(chas, 'seanclaude', 'hello')
     expect(await callRaw(hub, sean.token, 'claude_net_inbox', { ack: true })).toContain('> hello')
     await until('it is fetched', async () => (await receiptOf(chas, id)).status === 'fetched')
-    // One that keeps its connection, and is acked by then, shows that the time of the first is over too.
+    // Another reader keeps its connection open. Once its message is acked, the delay before the ack has also passed for the first reader.
     const later = await send(chas, 'seanclaude', 'later')
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     onTestFinished(() => agent.destroy())

@@ -9,7 +9,7 @@ import { toolList } from '../src/mcp/tool-list.ts'
 import { cleanEnv, machineNode, program } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 
-/** The environment of a user whose machine has not joined. */
+/** Returns the environment of a user whose machine has not joined. */
 function newcomer(): Record<string, string> {
   const HOME = tempDir('home')
   return cleanEnv({ HOME, CLAUDE_NET_HOME: join(HOME, '.claude-net') })

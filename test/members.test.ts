@@ -77,7 +77,7 @@ function organizationFile(organization: object): string {
   return file
 }
 
-/** All that an import may change. */
+/** Returns everything that an import may change. */
 async function state(hub: TestHub) {
   const client = hub.client(hub.adminToken)
   const { members } = await client.call(api.listMembers)
@@ -173,7 +173,7 @@ test('A06: a revoked member loses access at once, its open stream is cut, and it
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   const opened = Promise.withResolvers<void>()
   const stream = (async () => {
-    // A signal that aborts would end the stream too.
+    // The signal must not abort, since that would end the stream too.
     const { signal } = new AbortController()
     for await (const _ of alpha.client.events({ signal, opened: opened.resolve }));
     return 'ended by the hub'

@@ -6,7 +6,9 @@ import { startHub, type TestHub } from './support/hub.ts'
 import { raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
-/** Every series of a scrape with its value: `name{label="value"}` → number. Throws on a line that is neither that nor a comment. */
+/**
+ * Returns every series of a scrape with its value: `name{label="value"}` → number. Throws on a line that is neither a series nor a comment.
+ */
 async function scrape(hub: TestHub): Promise<Map<string, number>> {
   const { status, headers, text } = await raw(hub, { path: '/metrics', token: hub.adminToken })
   expect(status).toBe(200)
@@ -32,7 +34,7 @@ test('every metric has our prefix, a description and a type', async () => {
     expect(name.endsWith('_total'), name).toBe(type === 'counter')
   }
   for (const series of (await scrape(hub)).keys()) {
-    // Prometheus keeps this label for summaries (promtool check metrics).
+    // Prometheus reserves this label for summaries (promtool check metrics).
     expect(series).not.toContain('quantile=')
     const name = series.replace(/\{.*/, '')
     expect([...types.keys()]).toContain(types.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
@@ -42,7 +44,7 @@ test('every metric has our prefix, a description and a type', async () => {
 test('the unread messages of a member are shown with their age until they are acked', async () => {
   const hub = await startHub()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
-  /** Whether beta's oldest unread message is as old as one that was sent then. */
+  /** Reports whether the age of beta's oldest unread message fits one sent then. */
   const ageIsSince = async (sentAt: string) => {
     const earliest = Date.now() - Date.parse(sentAt)
     const seconds = (await scrape(hub)).get('claude_net_oldest_unread_age_seconds{member="beta"}')!

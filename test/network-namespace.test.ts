@@ -7,7 +7,7 @@ import { namespaces } from './support/namespaces.ts'
 import { findTool, Newcomer } from './support/newcomer.ts'
 import { machineNode, program } from './support/program.ts'
 
-/** The host's address on its bridge, and one of a container behind it, as LXC gives them out. */
+/** The host's address on its bridge, and one of a container behind it, as LXC assigns them. */
 const [hostAddress, containerAddress] = ['10.0.3.1', '10.0.3.57']
 
 test('a container whose config names only the machine and "local" reaches the hub at the bridge, by tools and commands', async context => {

@@ -23,7 +23,7 @@ beforeAll(async () => {
   chas = await hub.join('chasclaude')
 })
 
-/** A machine of this test's own, and how chasclaude writes to it. */
+/** Creates a machine for this test, and a function by which chasclaude writes to it. */
 async function seansMachine() {
   const sean = await startMachine(hub, `sean${++machines}claude`)
   const send = async (body: string, more: Partial<SendRequest> = {}) =>
@@ -31,7 +31,7 @@ async function seansMachine() {
   return { sean, send }
 }
 
-/** A machine with one session that is at work: its user has just typed something. */
+/** Creates a machine with one busy session: its user has just submitted a prompt. */
 async function busySession() {
   const members = await seansMachine()
   const claude = await startClaude(members.sean)
@@ -39,7 +39,7 @@ async function busySession() {
   return { ...members, claude, mcp: await claude.mcp() }
 }
 
-/** A machine with one session that has ended its turn and waits for its user. */
+/** Creates a machine with one session that has ended its turn and waits for its user. */
 async function idleSession() {
   const busy = await busySession()
   await busy.claude.hook('Stop')
@@ -47,7 +47,7 @@ async function idleSession() {
 }
 
 /** Returns the messages named in a notice or a wake, without the advice around them. */
-const mailIn = (text: string) => [...text.matchAll(/^- .*: > (.*)$/gm)].map(match => match[1])
+const textsIn = (text: string) => [...text.matchAll(/^- .*: > (.*)$/gm)].map(match => match[1])
 
 describe('a busy session', () => {
   test.for(['UserPromptSubmit', 'PostToolUse', 'Stop'])(
@@ -57,7 +57,7 @@ describe('a busy session', () => {
       expect(await claude.hookProcess(event)).toBe('')
       await claude.hookProcess('UserPromptSubmit')
       await send('The build is red.\nSecond line.', { intent: 'urgent' })
-      // A Stop before the news would end the turn, and the session be woken instead.
+      // A Stop before the message arrives would end the turn, and the session would be woken instead.
       await until('the news', () => newsOf(claude).length > 0)
       expect(await claude.hookProcess(event)).toMatch(
         /^Claude Net: 1 unread message\.\n- chasclaude \(machine\), urgent, just now: > The build is red\.\n.*not from your user.*claude_net_inbox/,
@@ -66,7 +66,7 @@ describe('a busy session', () => {
         expect(await claude.hook(next)).toBe('')
 
       await send('Another.', { intent: 'inform' })
-      expect(mailIn(await claude.told('PostToolUse'))).toEqual(['Another.'])
+      expect(textsIn(await claude.told('PostToolUse'))).toEqual(['Another.'])
     },
   )
 
@@ -89,7 +89,7 @@ describe('a busy session', () => {
     await send('third')
     await until('the news', () => newsOf(claude).length > 0)
     for (const source of ['clear', 'compact', 'resume', 'fork'])
-      expect(mailIn(await claude.hook('SessionStart', { source }))).toEqual(['second', 'third'])
+      expect(textsIn(await claude.hook('SessionStart', { source }))).toEqual(['second', 'third'])
     expect(await claude.hook('SessionStart', { source: 'startup' })).toBe('')
   })
 
@@ -106,7 +106,7 @@ describe('a busy session', () => {
     await send('again')
     await until('the news', () => newsOf(claude).length + newsOf(other).length > 0)
     expect((await mcp.call('inbox')).text).toMatch(/> hello[\s\S]*> again/)
-    // Another reader sees which session has it, and since when.
+    // The other session's inbox shows which session has the message, and since when.
     expect((await otherMcp.call('inbox')).text).toMatch(/· shown to session \S+ just now\n> hello/)
     await until('it to be forgotten', () => newsOf(other).length === 0)
     expect([await claude.hook('PostToolUse'), await other.hook('PostToolUse')]).toEqual(['', ''])
@@ -114,7 +114,7 @@ describe('a busy session', () => {
 
   test('at Stop, an inform or a second round does not keep it from ending its turn', async () => {
     const { send, claude } = await busySession()
-    // Else it would be woken between two hooks that say that it is idle.
+    // Otherwise it would be woken between two hooks, when it looks idle.
     claude.says({ status: 'busy', statusUpdatedAt: Date.now() + 600_000 })
     await send('for your information', { intent: 'inform' })
     await until('the news', () => newsOf(claude).length > 0)
@@ -122,8 +122,8 @@ describe('a busy session', () => {
     await send('a question')
     await until('the news', () => newsOf(claude).length > 1)
     expect(await claude.hook('Stop', { stop_hook_active: true })).toBe('')
-    expect(mailIn(await claude.hook('Stop'))).toEqual(['a question'])
-    expect(mailIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information'])
+    expect(textsIn(await claude.hook('Stop'))).toEqual(['a question'])
+    expect(textsIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information'])
   })
 
   test('its prompts are recorded in the background; a late record does not overwrite a newer state', async () => {
@@ -148,7 +148,7 @@ describe('a busy session', () => {
     await send('hello')
     await until('the news', () => newsOf(claude).length > 0)
     expect(await claude.hook('PostToolUse', { agent_id: 'a1' })).toBe('')
-    expect(mailIn(await claude.hook('PostToolUse'))).toEqual(['hello'])
+    expect(textsIn(await claude.hook('PostToolUse'))).toEqual(['hello'])
   })
 
   test('is not notified of messages held for its user, or from a muted sender', async () => {
@@ -157,12 +157,12 @@ describe('a busy session', () => {
     await sean.run(['policy', '--mute', 'loud'])
     await loud.client.call(api.sendMessage, { body: { to: sean.name, body: 'noise' } })
     await send('hello')
-    expect(mailIn(await claude.told('PostToolUse'))).toEqual(['hello'])
+    expect(textsIn(await claude.told('PostToolUse'))).toEqual(['hello'])
     await sean.run(['policy', '--inbound', 'hold'])
     await send('for the user alone')
     await sean.run(['policy', '--inbound', 'accept'])
     await send('for all')
-    expect(mailIn(await claude.told('PostToolUse'))).toEqual(['for all'])
+    expect(textsIn(await claude.told('PostToolUse'))).toEqual(['for all'])
   })
 
   test('a hundred messages are ten lines and a count', async () => {
@@ -170,7 +170,7 @@ describe('a busy session', () => {
     for (let n = 1; n <= 100; n++) await send(`message ${n} ${'x'.repeat(500)}`)
     await until('the news', () => newsOf(claude).length === 100)
     const text = await claude.hook('PostToolUse')
-    expect(mailIn(text)).toHaveLength(10)
+    expect(textsIn(text)).toHaveLength(10)
     expect(text).toMatch(/^Claude Net: 100 unread messages\.\n[\s\S]*\nand 90 older\n/)
     expect(text.length).toBeLessThan(3000)
   })
@@ -196,7 +196,7 @@ describe('an idle session', () => {
     await Promise.all(['one', 'two', 'three'].map(body => send(body)))
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.lines[0]).toEqual({ type: 'auth', token: claude.env.CLAUDE_CODE_MESSAGING_TOKEN })
-    expect(mailIn(claude.wakes[0]!).sort()).toEqual(['one', 'three', 'two'])
+    expect(textsIn(claude.wakes[0]!).sort()).toEqual(['one', 'three', 'two'])
     expect(claude.wakes[0]).toMatch(/^3 unread messages from chasclaude\.\n- chasclaude \(machine\), request/)
     // A message announced by the wake is not announced again by a hook.
     expect(await claude.hook('UserPromptSubmit')).toBe('')
@@ -205,7 +205,7 @@ describe('an idle session', () => {
 
     await send('four')
     await until('the second wake', () => claude.wakes.length > 1)
-    expect(mailIn(claude.wakes[1]!)).toEqual(['four'])
+    expect(textsIn(claude.wakes[1]!)).toEqual(['four'])
   })
 
   test('is not woken for an inform, which waits for the next prompt', async () => {
@@ -215,22 +215,22 @@ describe('an idle session', () => {
     await until('the news', () => newsOf(claude).length === 2)
     await send('a question')
     await until('the wake', () => claude.wakes.length > 0)
-    expect(claude.wakes.map(mailIn)).toEqual([['a question']])
-    expect(mailIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information', 'for all'])
+    expect(claude.wakes.map(textsIn)).toEqual([['a question']])
+    expect(textsIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information', 'for all'])
   })
 
   test('is not woken for messages that were read before the wake', async () => {
     const { send, sean, claude, mcp } = await idleSession()
     await send('read elsewhere')
     await until('the news', () => newsOf(claude).length > 0)
-    // The server stands still while another program of this machine reads, within the second in which a burst is gathered.
+    // The server is stopped while another program of this machine reads, within the second in which a burst is gathered.
     process.kill(mcp.pid, 'SIGSTOP')
     expect(await sean.run(['inbox', '--ack'])).toMatchObject({ code: 0 })
     process.kill(mcp.pid, 'SIGCONT')
     await until('it to be forgotten', () => newsOf(claude).length === 0)
     await send('unread')
     await until('the wake', () => claude.wakes.length > 0)
-    expect(claude.wakes.map(mailIn)).toEqual([['unread']])
+    expect(claude.wakes.map(textsIn)).toEqual([['unread']])
   })
 
   test('whose inbox socket refuses is notified at the next prompt, once', async () => {
@@ -238,7 +238,7 @@ describe('an idle session', () => {
     rmSync(claude.socket)
     await send('hello')
     await until('the wake', () => turnsOf(claude).some(({ until }) => until <= Date.now()))
-    expect(mailIn(await claude.told('UserPromptSubmit'))).toEqual(['hello'])
+    expect(textsIn(await claude.told('UserPromptSubmit'))).toEqual(['hello'])
     for (const event of ['PostToolUse', 'UserPromptSubmit', 'Stop']) expect(await claude.hook(event)).toBe('')
   })
 
@@ -249,7 +249,7 @@ describe('an idle session', () => {
     await until('the waiter', () => existsSync(fileOf(claude, 'waiter.json')))
     await send('hello')
     const { code, stderr } = await waiter.ended
-    expect([code, mailIn(stderr), claude.lines]).toEqual([2, ['hello'], []])
+    expect([code, textsIn(stderr), claude.lines]).toEqual([2, ['hello'], []])
     expect(stderr).toMatch(/^Claude Net woke this session: 1 unread message from chasclaude\.\n/)
     expect(existsSync(fileOf(claude, 'waiter.json'))).toBe(false)
   })
@@ -278,10 +278,10 @@ describe('an idle session', () => {
     await send('for one of you')
     await until('the wake', () => second.wakes.length > 0)
     expect(first.wakes).toEqual([])
-    // It crashes before it has read: the message is not lost with it.
+    // The session ends before it has read the message, so the other one is woken.
     await secondMcp.close()
     await until('the wake of the other', () => first.wakes.length > 0)
-    expect([first.wakes.map(mailIn), second.wakes.length]).toEqual([[['for one of you']], 1])
+    expect([first.wakes.map(textsIn), second.wakes.length]).toEqual([[['for one of you']], 1])
   })
 })
 
@@ -300,7 +300,7 @@ describe("Claude Code's own record of a session", () => {
     await mcp.call('inbox', { ack: true })
     expect((await spareMcp.call('machines')).text).toMatch(/\(you\): machine, online$/m)
 
-    // ← in an empty prompt: the conversation goes on in a background process, which Claude Code calls unattended.
+    // ← in an empty prompt: the conversation continues in a background process, which Claude Code calls unattended.
     const background = await startClaude(sean, { CLAUDE_CODE_SESSION_ATTENDED: '0' })
     background.says({ kind: 'bg', jobId: 'job1', status: 'idle' })
     claude.says({ kind: 'interactive', parkedJobId: 'job1', status: 'idle' })
@@ -315,15 +315,15 @@ describe("Claude Code's own record of a session", () => {
     })
     await send('the answer', { replyTo: id, intent: 'inform' })
     await until('the wake', () => background.wakes.length > 0)
-    expect(background.wakes.map(mailIn)).toEqual([['the answer']])
+    expect(background.wakes.map(textsIn)).toEqual([['the answer']])
     await backgroundMcp.call('inbox', { ack: true })
     await backgroundMcp.call('machines')
     await send('for your information', { intent: 'inform' })
-    expect(mailIn(await background.told('UserPromptSubmit'))).toEqual(['for your information'])
+    expect(textsIn(await background.told('UserPromptSubmit'))).toEqual(['for your information'])
     await backgroundMcp.call('inbox', { ack: true })
     await backgroundMcp.call('machines')
 
-    // The spare worker is given to a user: it is a session like others.
+    // The spare worker is assigned to a user, and becomes a normal session.
     spare.says({ kind: 'bg', jobId: 'job2', status: 'busy' })
     await spare.hook('UserPromptSubmit')
     await spare.hook('Stop')
@@ -331,7 +331,7 @@ describe("Claude Code's own record of a session", () => {
     await until('two sessions', async () => /2 sessions/.test((await spareMcp.call('machines')).text))
     await send('for the newest')
     await until('the wake', () => spare.wakes.length > 0)
-    expect([claude.wakes.length, background.wakes.length, spare.wakes.map(mailIn)]).toEqual([
+    expect([claude.wakes.length, background.wakes.length, spare.wakes.map(textsIn)]).toEqual([
       1,
       1,
       [['for the newest']],
@@ -345,7 +345,7 @@ describe("Claude Code's own record of a session", () => {
       claude.says({ status: 'idle' })
       await send('hello', { intent })
       await until('the wake', () => claude.wakes.length > 0, 90_000)
-      expect(mailIn(claude.wakes[0]!)).toEqual(['hello'])
+      expect(textsIn(claude.wakes[0]!)).toEqual(['hello'])
       expect(await claude.hook('UserPromptSubmit')).toBe('')
     },
   )
@@ -380,7 +380,7 @@ describe("Claude Code's own record of a session", () => {
     claude.says({ status: 'idle' })
     await send('hello', { intent: 'urgent' })
     const { code, stderr } = await waiter.ended
-    expect([code, mailIn(stderr), claude.wakes.map(mailIn)]).toEqual([2, ['hello'], [['hello']]])
+    expect([code, textsIn(stderr), claude.wakes.map(textsIn)]).toEqual([2, ['hello'], [['hello']]])
   })
 })
 
@@ -406,7 +406,7 @@ test('the crash of its MCP server is announced once: by the waiting hook, or by 
   process.kill(second.pid, 'SIGKILL')
   expect(await busy.told('Stop')).toMatch(/has died/)
   for (const event of ['Stop', 'UserPromptSubmit', 'PostToolUse']) expect(await busy.hook(event)).toBe('')
-  // Connected again, it ends in order: nothing is said of that.
+  // After another connection it ends normally, which is not announced.
   const third = await busy.mcp()
   await until('its session', () => fileText(busy, 'session.json').includes(`"pid":${third.pid}`))
   await third.close()
@@ -438,7 +438,7 @@ describe('a headless session', () => {
     const machines = (await headlessMcp.call('machines')).text
     expect(machines).toMatch(new RegExp(`^${sean.name} \\(you\\): machine, online$`, 'm'))
     expect(headless.lines).toEqual([])
-    // It has the tools, and what it reads the others need not be told.
+    // It has the tools, and the other sessions are not notified of messages that it has read.
     expect((await headlessMcp.call('inbox')).text).toContain('> hello')
     await until('it to be forgotten', () => newsOf(claude).length === 0)
     expect(await claude.hook('PostToolUse')).toBe('')
@@ -455,7 +455,7 @@ describe('a headless session', () => {
     const mcp = await headless.mcp()
     await until('its presence', async () => (await mcp.call('machines')).text.includes('(you): machine, online'))
     await send('hello')
-    expect(mailIn(await headless.told('PostToolUse'))).toEqual(['hello'])
+    expect(textsIn(await headless.told('PostToolUse'))).toEqual(['hello'])
     expect(await headless.waiter().ended).toEqual({ code: 0, stderr: '' })
   })
 })
@@ -471,11 +471,11 @@ test('two servers in one session, such as with a plugin beside the settings, not
   await claude.hook('Stop')
   const { members } = JSON.parse((await sean.run(['machines', '--json'])).stdout)
   expect(members.find(({ name }: { name: string }) => name === sean.name).sessions).toHaveLength(1)
-  // The keeper of the session ends: the other server takes over.
+  // When the session's keeper ends, the other server takes over.
   await mcp.close()
   await send('again')
   await until('the second wake', () => claude.wakes.length > 1)
-  expect(claude.wakes.map(mailIn)).toEqual([['hello'], ['again']])
+  expect(claude.wakes.map(textsIn)).toEqual([['hello'], ['again']])
 })
 
 test('the refusal of a send that waited is announced by the next hook, once', async () => {
@@ -500,7 +500,7 @@ describe('doctor --wake', () => {
     await until('the session is present', async () =>
       (await admin.call(api.listMachines)).members.some(({ name, online }) => name === sean.name && online),
     )
-    // Also after a rename that config.json does not know yet.
+    // Also after a rename that is not in config.json yet.
     await admin.call(api.renameMember, { params: { name: sean.name }, body: { to: `${sean.name}-desk` } })
     const doctor = sean.run(['doctor', '--wake'])
     await until('the wake', () => claude.wakes.length > 0)
@@ -589,7 +589,7 @@ describe('a session that has sent a question', () => {
     await until('the thanks', () => newsOf(answerer.claude).length > 0)
     await answerer.send('Another question')
     await until('the next wake', () => answerer.claude.wakes.length > 1)
-    expect(answerer.claude.wakes.map(mailIn)).toEqual([['Is the build red?'], ['Another question']])
+    expect(answerer.claude.wakes.map(textsIn)).toEqual([['Is the build red?'], ['Another question']])
     expect([asker.claude.wakes.length, later.wakes]).toEqual([1, []])
   })
 
@@ -608,7 +608,7 @@ describe('a session that has sent a question', () => {
     await until('the news', () => newsOf(claude).length === 2)
     await send('A question')
     await until('the wake', () => claude.wakes.length > 0)
-    expect(claude.wakes.map(mailIn)).toEqual([['A question']])
+    expect(claude.wakes.map(textsIn)).toEqual([['A question']])
   })
 
   test('is notified of the ack, once and without a wake; the request is open until it is answered', async () => {
@@ -631,7 +631,7 @@ describe('a session that has sent a question', () => {
     expect((await sean.run(['doctor'])).stdout).toMatch(/^note +requests +1 request without an answer/m)
     expect((await sean.run(['machines'])).stdout).toContain('waiting for chasclaude (acked): > Is the build')
 
-    // Idle, it would be woken.
+    // An idle session would be woken.
     await claude.hook('UserPromptSubmit')
     await send('No, green.', { replyTo: id, intent: 'inform' })
     expect(await claude.told('UserPromptSubmit')).toMatch(
@@ -679,12 +679,12 @@ function newsOf(claude: ClaudeSession): string[] {
   return existsSync(dir) ? readdirSync(dir).filter(name => name.endsWith('.json')) : []
 }
 
-/** Session whose turn it is to be notified of a machine's unread messages, and the end of its turn. */
+/** Returns each session whose turn it is to be notified of a machine's unread messages, with the end of its turn. */
 function turnsOf({ machine }: ClaudeSession): { session: string; until: number }[] {
   const dir = join(machine.home, 'run', 'turns')
   if (!existsSync(dir)) return []
   const files = readdirSync(dir).filter(name => /\.\d+$/.test(name))
-  // An empty one is being written.
+  // An empty file is being written.
   const texts = files.map(name => readFileSync(join(dir, name), 'utf8')).filter(text => text !== '')
   return texts.map(text => JSON.parse(text))
 }

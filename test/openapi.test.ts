@@ -34,7 +34,7 @@ test('the contract is valid OpenAPI 3.1', async () => {
   expect(result.errors).toBeUndefined()
   expect(result.valid).toBe(true)
   expect(validator.version).toBe('3.1')
-  // Not in the schema of OpenAPI: each placeholder of a path is declared, and operations have names of their own.
+  // Not covered by the schema of OpenAPI: each placeholder of a path is declared, and operations have unique names.
   const operations = Object.entries(contract.paths).flatMap(([path, item]) =>
     Object.values(item).map(operation => ({ path, operation })),
   )

@@ -18,13 +18,13 @@ import { until } from './support/until.ts'
 
 const hubAlone = emptiedHub()
 
-/** ada is a machine on disk, bob a member who only reads. */
+/** Creates ada, a machine on disk, and bob, a member who only reads. */
 async function setting(): Promise<{ hub: TestHub; ada: TestMachine; bob: TestMember }> {
   const hub = await hubAlone()
   return { hub, ada: await startMachine(hub, 'ada'), bob: await hub.join('bob') }
 }
 
-/** The files in `outbox/`, or in a folder of it, in order. */
+/** Returns the names of the messages in `outbox/`, or in a folder of it, in order. */
 function files({ home }: TestMachine, folder = ''): string[] {
   return readdirSync(join(home, 'outbox', folder)).filter(name => name.endsWith('.json'))
 }
@@ -35,7 +35,7 @@ async function read(member: TestMember): Promise<{ id: string; body: string }[]>
   return messages.map(({ id, body }) => ({ id, body }))
 }
 
-/** Keeps messages while the hub is down, as processes of this machine would. Returns their ids. */
+/** Stores messages in the outbox while the hub is down, as processes of this machine would. Returns their ids. */
 async function keep(machine: TestMachine, to: string, bodies: string[]): Promise<string[]> {
   const { outbox, client } = openMachine(new Home(machine.home))
   const ids: string[] = []
@@ -231,7 +231,7 @@ test.each<ErrorCode>(['rate_limited', 'unauthorized', 'unavailable'])(
     const ids = await keep(ada, 'bob', ['one', 'two'])
     reachAt(ada, new URL(`http://127.0.0.1:${(other.address() as AddressInfo).port}`))
     expect((await ada.run(['inbox'])).code).not.toBe(0)
-    // A machine with an invalid token is refused a new send, which was not reported as kept.
+    // A new send with an invalid token is refused, and the message is not kept.
     const isKept = code !== 'unauthorized'
     expect(await ada.run(['send', 'bob', 'three'])).toMatchObject(
       isKept

@@ -20,13 +20,13 @@ test('a hub killed between the response of a receiver and its record posts that 
     let killed: Promise<unknown> | undefined
     const last = newMessageId()
     receiver.answer = (response, request, post) => {
-      // By then the ones before are noted, and this one is not: the answer comes too late.
+      // Kills the hub during the last post: by then the earlier ones are recorded, but the response to this one comes too late.
       if (post.headers['webhook-id'] === `message_${last}`) killed ??= hub.stop('SIGKILL')
       status(204)(response, request, post)
     }
     for (const id of [newMessageId(), newMessageId(), last]) {
       sent.push(id)
-      // Of the last one the answer may be lost with the hub; it is stored, since it is posted.
+      // The response to the last send may be lost with the hub; the message is stored, since it is posted.
       await jaz.client.call(api.sendMessage, { body: { id, to: 'ana', body: 'hello' } }).catch(() => {})
     }
     await until('the kill', () => killed !== undefined)
@@ -38,7 +38,7 @@ test('a hub killed between the response of a receiver and its record posts that 
   await until('all of them are noted', async () => (await shown()).delivered >= sent.length)
   const ids = receiver.posts.map(({ headers }) => headers['webhook-id'])
   expect([...new Set(ids)]).toEqual(sent.map(id => `message_${id}`))
-  // Each kill has one event posted again at most, and its text is the same byte for byte.
+  // Each kill repeats at most one post, and its body is the same byte for byte.
   expect(ids.length).toBeLessThanOrEqual(sent.length + rounds)
   for (const id of ids)
     expect(new Set(receiver.posts.filter(p => p.headers['webhook-id'] === id).map(p => p.body)).size).toBe(1)

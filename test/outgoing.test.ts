@@ -25,7 +25,7 @@ const shown = async (name: string) =>
   (await admin().call(api.listOutgoing)).webhooks.find(webhook => webhook.name === name)!
 const remove = (name: string) => admin().call(api.deleteOutgoing, { params: { name } })
 
-/** Verifies a post as Standard Webhooks says, with the Web Crypto API. */
+/** Verifies a post as Standard Webhooks specifies, with the Web Crypto API. */
 async function isSigned({ headers, body }: Receiver['posts'][number], secret: string): Promise<boolean> {
   const key = await crypto.subtle.importKey(
     'raw',

@@ -26,13 +26,13 @@ import { until } from './support/until.ts'
 const exec = promisify(execFile)
 const slow = { timeout: 300_000 }
 
-/** A copy of this checkout, where `npm pack` ran, and the empty prefixes that its package was installed into: by Node 24, and by Node 20. */
+/** A copy of this checkout, in which `npm pack` ran, and the prefixes into which its package was installed: by Node 24, and by Node 20. */
 const checkout = mkdtempSync(join(tmpdir(), 'claude-net-pack-'))
 const prefix = mkdtempSync(join(tmpdir(), 'claude-net-prefix-'))
 const olderPrefix = mkdtempSync(join(tmpdir(), 'claude-net-prefix-'))
 const installed = join(prefix, 'lib/node_modules/claude-net')
 
-/** npm without a network, and with `node` in front: packing needs the Node of the checkout. */
+/** Runs npm without a network, with `node` first on the PATH, since packing needs the Node of the checkout. */
 async function npm(node: string, ...args: string[]): Promise<string> {
   const bin = join(checkout, 'bin')
   mkdirSync(bin, { recursive: true })
@@ -96,7 +96,7 @@ test('the package has no dependencies and runs nothing when it is installed', ()
 
 test('the package lists its libraries with their licences, and an unknown licence is refused', () => {
   const listed = readFileSync(join(installed, 'dist/THIRD-PARTY.txt'), 'utf8')
-  // Of the machine's side, the hub, what it loads lazily, and the console.
+  // Libraries of the machine's side, the hub, its lazily loaded parts, and the console.
   for (const name of ['commander', 'fastify', 'grammy', 'preact'])
     expect(listed).toMatch(new RegExp(`^${name} \\d\\S* \\(MIT\\)\n\n[\\s\\S]*?Copyright`, 'm'))
   expect(listed).not.toMatch(/^(?:vitest|typescript|esbuild) /m)
@@ -176,7 +176,7 @@ test('the service can be installed from the package', slow, async context => {
   for (const tool of ['systemctl', 'systemd-sysusers'])
     if (!findTool(tool)) context.skip(`the service needs ${tool} of systemd, not installed here`)
   const root = tempDir('root')
-  // Port 3500 may be taken on this system; another is not asked about.
+  // Not the default port 3500, which may be taken on this system.
   const { stdout } = await exec(join(installed, 'install.sh'), ['--root', root, '--port', '0', '--node', hubNode], {
     env: cleanEnv({ PATH: `${dirname(hubNode)}:${process.env.PATH}` }),
   })
@@ -197,7 +197,7 @@ test('the container image is pinned to a release line, built from the lock file,
   expect(of('USER').at(-1)).toMatch(/^[1-9]\d*:[1-9]\d*$/)
   for (const name of ['ENTRYPOINT', 'CMD']) expect(JSON.parse(of(name).at(-1)!)).toBeInstanceOf(Array)
   expect(of('HEALTHCHECK')[0]).toMatch(/CMD \[.*readyz/)
-  // Nothing is copied that is not let in, and nothing is let in that is not there.
+  // The image may contain only what .dockerignore lists, and each entry must exist.
   const [, ...letIn] = readFileSync('.dockerignore', 'utf8').trim().split('\n')
   for (const name of letIn) expect(() => statSync(name.slice(1)), name).not.toThrow()
 })
@@ -223,7 +223,7 @@ test('the command of the image runs with a read-only root, as a user without a n
   const [, ...arguments_] = [...entrypoint, ...command].map(word =>
     word.replace('/opt/claude-net', join(installed, 'dist')).replace(/^\/data$/, data),
   )
-  // The package's directory is for its owner alone: the user of the image could not read it.
+  // By default, only the owner may read the prefix, but the hub runs as the user of the image.
   const script = `set -e
     mount --bind "$1" "$1"; mount -o remount,bind,ro /
     cd "$1"; exec ${setpriv} --reuid=${uid} --regid=${uid} --clear-groups --no-new-privs ${hubNode} ${arguments_.join(' ')} --host 127.0.0.1 --port 0`

@@ -7,10 +7,10 @@ import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { raw } from './support/raw.ts'
 
-/** Most bytes of one answer. */
+/** Maximum size of one response, in bytes. */
 const maxAnswerBytes = 1024 * 1024
 
-/** As JSON it has six times its size. */
+/** A text that takes six times its size as JSON. */
 const escaped = `x${'\u0001'.repeat(maxBodyBytes - 1)}`
 
 test('no page of an inbox or of history exceeds 1 MiB, and successive pages miss nothing', async () => {

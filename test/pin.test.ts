@@ -20,7 +20,7 @@ const hub = sharedHub()
 const configOf = ({ home }: TestMachine) => JSON.parse(readFileSync(join(home, 'config.json'), 'utf8'))
 const tokenOf = ({ home }: TestMachine) => readFileSync(join(home, 'token'), 'utf8').trim()
 
-/** Makes `server` the hub of the machine. Ends with the test. */
+/** Makes `server` the hub of the machine. Closed with the test. */
 async function listen(server: Server, machine: TestMachine): Promise<void> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -44,7 +44,7 @@ async function playHub(machine: TestMachine, answer: RequestListener): Promise<s
   return came
 }
 
-/** One request to the hub by TLS, whatever its key is. */
+/** Sends one request to the hub over TLS, whatever its key. */
 function byTls(to: TestHub, path: string, { method = 'POST', body }: { method?: string | undefined; body?: Buffer }) {
   return new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { 'content-type': 'application/json', ...(body && { 'content-length': body.byteLength }) }
@@ -61,7 +61,7 @@ async function proof(tokenId: string, nonce = newNonce()): Promise<{ status: num
 test('a machine that joined without TLS pins the key of its hub, and running sessions follow', async () => {
   const sean = await startMachine(hub, 'sean')
   const token = tokenOf(sean)
-  // A relay that records what goes by in the clear.
+  // A relay that records what it forwards in plain text.
   let seen = ''
   const relay = createPlainServer(async (request, response) => {
     seen += JSON.stringify(request.rawHeaders)
@@ -160,7 +160,7 @@ test('the route does not reveal which ids exist, and proves nothing without TLS'
   ]
   const [known, again, unknown] = [await proof(id, nonce), await proof(id, nonce), await proof('zzzzzzzz', nonce)]
   expect(shapeOf(unknown)).toEqual(shapeOf(known))
-  // The same question has another answer each time, of an id that there is too.
+  // The proof differs each time, also for an unknown id.
   expect(again.answer.proof).not.toBe(known.answer.proof)
   expect((await proof('zzzzzzzz', nonce)).answer.proof).not.toBe(unknown.answer.proof)
   const plain = await raw(hub, { path: '/v1/proof', body: { tokenId: id, nonce } })

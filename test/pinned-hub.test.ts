@@ -26,7 +26,7 @@ function configure(machine: TestMachine, more: Record<string, unknown>): void {
 
 const tokenOf = (machine: TestMachine) => readFileSync(join(machine.home, 'token'), 'utf8').trim()
 
-/** Creates a machine that knows the hub's key and reaches it through a proxy that records everything. */
+/** Creates a machine that has pinned the hub's key and reaches it through a proxy that records everything. */
 async function pinned(name = 'sean', hubKey?: string) {
   const hub = await startHub()
   const recorder = await new Recorder(hub.url).listen()
@@ -36,9 +36,9 @@ async function pinned(name = 'sean', hubKey?: string) {
   return { hub, recorder, machine, chas }
 }
 
-/** Nothing but handshakes and what they encrypt was said. */
+/** Expects that only handshakes and encrypted data were sent. */
 function expectSealed({ asked, text }: Recorder, secrets: string[]): void {
-  // ssh is asked whether it is there by a connection that says nothing.
+  // The client tests whether ssh is reachable by opening a connection without sending anything.
   const said = asked.filter(({ length }) => length > 0)
   expect(said.map(bytes => bytes[0])).toEqual(said.map(() => 0x16))
   for (const secret of [...secrets, 'Bearer', 'HTTP/1.1', 'chas']) expect(text).not.toContain(secret)
@@ -62,7 +62,7 @@ test('an eavesdropper sees neither a token nor a text, whatever the machine does
   expectSealed(recorder, [tokenOf(machine), 'said by', 'said to'])
 })
 
-/** Commands by which a machine speaks with its hub. */
+/** Commands by which a machine communicates with its hub. */
 const ways: [string, string[]][] = [
   ['send', ['send', 'chas', 'a text']],
   ['inbox', ['inbox']],
@@ -122,7 +122,7 @@ test('a process that took the port of a hub gets nothing by plain HTTP or with i
     expect(refused).toMatchObject({ code: 75, stdout: expect.stringContaining('is not the hub of this machine') })
     expect(await machine.run(['update'])).toMatchObject({ code: 75 })
   }
-  // A server with another key is asked whether the pinned one vouches for it.
+  // A server with another key is asked only for a chain from the pinned key.
   expect(new Set(stolen)).toEqual(new Set(['GET /hub-key.json without a token']))
   expectSealed({ ...recorder, text: Buffer.concat(recorder.asked).toString('latin1') } as Recorder, [
     'for the hub alone',

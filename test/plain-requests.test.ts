@@ -13,7 +13,7 @@ import { run } from './support/program.ts'
 import { errorOf, raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
-/** A client that speaks TLS to the hub of its key. */
+/** Returns a client that uses TLS and expects the hub's key. */
 function overTls(hub: TestHub, token?: string): HubClient {
   const client = new HubClient({ transport: new DirectTransport(hub.url, hub.hubKey), token, timeoutMs: 90_000 })
   onTestFinished(() => client.close())
@@ -61,7 +61,7 @@ test('if plain HTTP is for loopback only, requests through a proxy count by thei
   const far = { 'x-forwarded-for': '203.0.113.5' }
   expect(errorOf(await through(far)).message).toBe('This hub accepts requests without TLS from its own host only.')
   expect(await through({ ...far, 'x-forwarded-proto': 'https' })).toMatchObject({ status: 200 })
-  // Only a trusted proxy's word counts.
+  // The header counts only if it comes from a trusted proxy.
   const claimed = { ...inbox(token, { 'x-forwarded-proto': 'https' }), localAddress: '127.0.0.3' }
   await hub.reload({ plain: 'refuse', trustedProxies: ['127.0.0.2'] })
   expect(await raw(hub, claimed)).toMatchObject({ status: 403 })
@@ -81,7 +81,7 @@ test('status and metrics list members that still connect without TLS', async () 
     members: [
       { name: 'far', lastAt: expect.any(String), isRemote: true },
       { name: 'near', lastAt: expect.any(String), isRemote: false },
-      // The test itself has made the members so.
+      // The test itself used the admin's token to join the members.
       { name: 'admin', lastAt: expect.any(String), isRemote: false },
     ],
   })

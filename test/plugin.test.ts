@@ -31,14 +31,14 @@ function launch(args: string[], env: Record<string, string>) {
   return { code: status, stdout, stderr }
 }
 
-/** The plugin's MCP server, as Claude Code starts it from a copy in its cache. Ends with the test. */
+/** Starts the plugin's MCP server as Claude Code does, from a copy in its cache. Closed with the test. */
 async function connect(env: Record<string, string>, from = plugin) {
   const client = new Client({ name: 'claude-code', version: '2.1.330' }, { versionNegotiation: { mode: 'auto' } })
   const transport = new StdioClientTransport({
     command: server.command.replace(root, from),
     args: server.args.map(arg => arg.replace(root, from)),
     env: { PATH: process.env.PATH ?? '', ...env },
-    // No project: a checkout would be one.
+    // Not in a project: the checkout would be one.
     cwd: tempDir('place'),
   })
   onTestFinished(() => client.close())
@@ -91,7 +91,7 @@ describe('on a machine that has joined', { timeout: 180_000 }, () => {
     expect((await byHome.call('machines')).text).toMatch(/^You are seanclaude;/)
     const byName = await connect({ HOME: tempDir('other'), CLAUDE_NET_HOME: sean.home })
     expect((await byName.call('inbox')).text).toBe('No unread messages.')
-    // The command that Claude runs in a shell is the same client.
+    // The command that Claude runs in a shell uses the same client.
     expect(launch(['version'], { HOME: sean.userHome })).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 

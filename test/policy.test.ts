@@ -75,7 +75,7 @@ test('inside Claude Code the commands withhold held messages and do not ack them
   expect((await client.call(api.readInbox)).messages[0]!.fetchedBy).toBeUndefined()
   expect((await client.call(api.getMessage, { params: { id } })).message.held).toBe(true)
   expect((await client.call(api.listMessages)).messages[0]!.message.held).toBe(true)
-  // To its sender it is a message like any other.
+  // To its sender it looks like any other message.
   expect((await sender.client.call(api.getMessage, { params: { id } })).message.held).toBeUndefined()
   expect((await machine.run(['history'])).stdout).toMatch(/ · held\n> the secret text\n/)
   expect((await machine.run(['inbox', '--ack'])).stdout).toMatch(/ · held\n> the secret text\n/)
@@ -151,7 +151,7 @@ test('A19: a full inbox only refuses its own messages: nothing in it is dropped,
   expect((await open.client.call(api.readInbox)).unread).toBe(1)
 })
 
-/** Writes `keys` over those in a machine's config.json. */
+/** Writes `keys` into a machine's config.json, and keeps the others. */
 function configure({ home }: TestMachine, keys: object): void {
   const file = join(home, 'config.json')
   writeFileSync(file, JSON.stringify({ ...readJson(file), ...keys }))
@@ -194,7 +194,7 @@ test('a policy set by the command stays when a session starts, even if config.js
   const silent = await startMachine(hub, 'silent')
   await silent.run(['policy', '--inbound', 'hold'])
   expect(readJson(join(silent.home, 'config.json'))).not.toHaveProperty('inbound')
-  // A session sends no setting that the file does not have.
+  // A session sends no setting that is missing in the file.
   await (await silent.mcp()).call('inbox')
   expect(JSON.parse((await silent.run(['policy', '--json'])).stdout)).toMatchObject({ inbound: 'hold' })
 })
@@ -219,7 +219,7 @@ test('the policy of a member is set by itself, by its owner and by an admin, and
     await expect(set(client, { inbound: 'accept' })).rejects.toMatchObject({ code: 'forbidden' })
     await expect(client.call(api.getMemberPolicy, { params })).rejects.toMatchObject({ code: 'forbidden' })
   }
-  // A machine does not speak for its owner.
+  // A machine may not act for its owner.
   const ofOwner = own.client.call(api.putMemberPolicy, { params: { name: 'sean' }, body: { inbound: 'refuse' } })
   await expect(ofOwner).rejects.toMatchObject({ code: 'forbidden' })
   await expect(admin.call(api.getMemberPolicy, { params: { name: 'nobody' } })).rejects.toMatchObject({

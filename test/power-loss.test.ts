@@ -26,7 +26,7 @@ test('after a power loss all acknowledged messages are there and none partially,
   const hub = await startHub({ env: files.env })
   const senders = await Promise.all(['s1', 's2', 's3', 's4'].map(name => hub.join(name)))
   const readers = await Promise.all(['r1', 'r2'].map(name => hub.join(name)))
-  // The members are in the database itself: what is lost then is lost mail, and the checker names it.
+  // The stop moves the members into the database itself, so that only messages can be lost, and the checker reports those.
   await hub.stop()
   await hub.start()
   const history = new History()
@@ -38,11 +38,11 @@ test('after a power loss all acknowledged messages are there and none partially,
     ...readers.map((reader, n) => readAlong(reader, options(101 + n))),
   ])
   const told = new Set<string>()
-  const following = hear(readers[0]!, told, enough.signal)
+  const following = follow(readers[0]!, told, enough.signal)
   const unsynced: Record<string, number> = { kept: 0, dropped: 0 }
   for (let loss = 0; loss < losses || !unsynced.kept || !unsynced.dropped; loss++) {
     await delay(300 + random() * 500)
-    // A backup has the log of writes copied into the database first: then that is written too.
+    // A backup begins with a checkpoint of the write-ahead log, so that the database file is written too.
     void hub
       .client(hub.adminToken)
       .call(api.makeBackup)
@@ -68,7 +68,7 @@ test('after a power loss all acknowledged messages are there and none partially,
 })
 
 /** Adds the ids of messages in events of `member`, over all starts of the hub. */
-async function hear({ client }: TestMember, told: Set<string>, signal: AbortSignal): Promise<void> {
+async function follow({ client }: TestMember, told: Set<string>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
       for await (const { event, data } of client.events({ signal })) if (event === 'inbox') told.add(data.id)
@@ -78,7 +78,7 @@ async function hear({ client }: TestMember, told: Set<string>, signal: AbortSign
   }
 }
 
-/** Undefined where there is no gcc. */
+/** Returns undefined if gcc is not installed. */
 function withLibrary(): SyncedFiles | undefined {
   try {
     return new SyncedFiles(tempDir('power'), syncMs)

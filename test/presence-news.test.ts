@@ -11,7 +11,7 @@ import { PresencesEvent } from '../src/protocol/events.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-/** A hub in this process with `count` members, and what one of its streams is sent of presence. */
+/** Opens a hub in this process with `count` members. Collects the presence events written to one of its streams. */
 async function start(count: number) {
   const hub = openHub({ dataDir: tempDir('presence'), onBug: () => {}, onStorageError: () => {} })
   onTestFinished(() => hub.close())

@@ -10,7 +10,7 @@ import { sharedHub } from './support/shared-hub.ts'
 const hub = sharedHub()
 let made = 0
 
-/** A machine of its own name. */
+/** Joins a machine with a unique name. */
 const machine = (start: string) => hub.join(`${start}${++made}`)
 
 function beat({ client }: TestMember, session: string, project?: string) {

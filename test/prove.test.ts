@@ -11,7 +11,7 @@ import { newerRules } from '../prove/real/many/versions.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Runs `npm run prove` with these arguments, in a process whose clocks and timers are its own. */
+/** Runs `npm run prove` with these arguments in a separate process, since it replaces clocks and timers. */
 async function prove(...args: string[]): Promise<{ status: number | null; output: string; said: string }> {
   return await proveWith({}, ...args)
 }

@@ -10,7 +10,7 @@ import { parseCursor } from '../src/protocol/events.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { tempDir } from './support/temp.ts'
 
-/** Hubs in this process, one after the other on one directory that can be copied aside and put back. */
+/** Opens successive hubs in this process on one directory, which can be copied and restored. */
 async function start() {
   const dir = join(tempDir('put-back'), 'data')
   const told: { cursor: Cursor; newest: number }[] = []

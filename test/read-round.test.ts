@@ -14,7 +14,7 @@ import { tempDir } from './support/temp.ts'
 const pageBytes = 4096
 const bodies = Array.from({ length: 50 }, (_, n) => `body ${n} ${`${n}-`.repeat(6000)} end`)
 
-/** A page in the middle of the text of number 7: one of nothing else, that leads to a next one. */
+/** Returns an overflow page in the middle of the text of number 7: it contains only text and the number of the next page. */
 function overflowPage(file: Buffer): number[] {
   const pages = Array.from({ length: file.length / pageBytes }, (_, n) =>
     file.subarray(n * pageBytes, (n + 1) * pageBytes),
@@ -23,7 +23,7 @@ function overflowPage(file: Buffer): number[] {
   return [pages.findIndex(isOne) + 1]
 }
 
-/** A hub whose store has fifty long messages for ben and one for cleo, damaged at `pages` while it did not run. */
+/** Opens a hub whose store has fifty long messages for ben and one for cleo; the pages `pages` were damaged while it was closed. */
 async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number) => number[]) {
   const dir = tempDir('read-round')
   const told: ClaudeNetError[] = []
@@ -37,7 +37,7 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
   await Promise.all(bodies.map(body => send('ben', body)))
   await send('cleo', 'for cleo')
   while (indexSome(hub.state.db));
-  // Into the order of the inboxes, so that both tables have all.
+  // Completes the index by inbox, so that both tables contain all messages.
   hub.state.db.run(
     `insert into unread (recipient, seq, handling) select recipient, seq, handling from delivery
      where seq > (select seq from unread_position)`,
@@ -74,7 +74,7 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
     hub,
     told,
     send,
-    /** All of an inbox, page by page. */
+    /** Returns all of an inbox, page by page. */
     inbox: (name: string) => {
       const all: string[] = []
       for (let after: string | undefined; ; ) {
@@ -120,7 +120,7 @@ test.for<[string, Parameters<typeof damagedAt>[0], { lost: number; open: number 
   ['a page of one text', overflowPage, { lost: 1, open: 20 }],
   ['the index of what was sent', (_, rootOf) => [rootOf('sent')], { lost: 0, open: 20 }],
   ['the index of what was received', (_, rootOf) => [rootOf('received')], { lost: 0, open: 20 }],
-  // Which of them were answered is not known any more.
+  // It is then unknown which of them were answered.
   ['the index of answers', (_, rootOf) => [rootOf('answer')], { lost: 0, open: 0 }],
 ])(
   'with %s unreadable, history has all other messages, and the hub stops storing when the reading thread detects it',

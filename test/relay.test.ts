@@ -7,7 +7,7 @@ import { machineNode, run } from './support/program.ts'
 import { makeKey } from './support/sshd.ts'
 import { tempDir } from './support/temp.ts'
 
-/** An admin whose ssh knows the hub's host by an alias, and by its key. */
+/** Creates an admin whose ssh configuration contains the hub's host, with an alias and its key. */
 function anAdmin(context: TestContext) {
   if (!findTool('ssh-keygen')) context.skip('a relay needs ssh of openssh-client, which is not installed here')
   const dir = tempDir('admin')
@@ -56,7 +56,7 @@ test('systemd accepts the unit, which gives ssh no unneeded rights', async conte
   const analyze = (...args: string[]) =>
     execFileSync(findTool('systemd-analyze')!, [...args, join(root, unitFile)], { encoding: 'utf8', stdio: 'pipe' })
   expect(analyze('verify')).toBe('')
-  // Exits with an error when the exposure, which a bare unit has 9.2 of 10 of, is over 1.5.
+  // Exits with an error if the exposure exceeds 1.5 of 10; a unit without restrictions has 9.2.
   analyze('security', '--offline=true', '--threshold=15')
 })
 

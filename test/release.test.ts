@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { hubNode } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 
-/** A small checkout with the files that a release changes. Its build and its checks are one line each. */
+/** Creates a small checkout with the files that a release changes. Its build and its checks are one line each. */
 function startCheckout({ check = 'true' } = {}) {
   const dir = tempDir('checkout')
   const write = (path: string, text: string) => {

@@ -18,7 +18,7 @@ import { tempDir } from './support/temp.ts'
 const day = 86_400_000
 const start = Date.parse('2026-01-01T00:00:00.000Z')
 
-/** A history in which the wall clock is set back by two seconds after the members were made. */
+/** Returns a history in which the wall clock is set back by two seconds after the members were created. */
 function history(): Entry[] {
   const [one, two] = [send({ body: 'one' }), send({ body: 'two' })]
   const answer = send({ by: 2, to: ['ana'], replyTo: one.id })
@@ -54,7 +54,7 @@ test('a history has the same rows and outcomes however its entries were packed, 
   expect(together.position.outcomes).not.toBe('')
 })
 
-/** The tables of the history; join codes and what opens the console are among them, though a restore makes them void. */
+/** The tables of the history. They include join codes and console credentials, which a restore invalidates. */
 const historyTables = [
   ...[
     'alias',
@@ -103,7 +103,7 @@ const historyTables = [
   ],
 ]
 
-/** The fingerprint of the tests and that of backups. */
+/** Returns the fingerprint used by tests and that used by backups. */
 function fingerprints({ db }: State): [string, string] {
   using backup = new DatabaseSync(db.get<{ file: string }>('pragma database_list')!.file, { readOnly: true })
   return [fingerprint(db), fingerprintOf(backup, shapeOf(backup))]
@@ -116,7 +116,7 @@ test('tables of a single hub do not affect the fingerprint, and each table of th
       `select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\'`,
     )
     .map(({ name }) => name)
-  // A new table belongs to one of the two.
+  // A new table must be added to one of the two.
   expect([...historyTables, ...hubLocalTables].sort()).toEqual(tables.sort())
   const columns = state.db.all<{ table: string; column: string }>(
     'select t.name as "table", c.name as "column" from sqlite_schema t join pragma_table_info(t.name) c order by c.cid',
@@ -149,7 +149,7 @@ test('tables of a single hub do not affect the fingerprint, and each table of th
   }
 })
 
-/** Adds a row to a table, or changes the only one. */
+/** Adds a row to a table, or replaces its only one. */
 function addRow({ db }: State, table: string): void {
   const columns = db.all<{ type: string }>(`select type from pragma_table_info('${table}')`)
   const values = columns.map(({ type }) => (type === 'INTEGER' ? '1' : type === 'BLOB' ? "x'01'" : "'[]'"))

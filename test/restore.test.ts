@@ -64,7 +64,7 @@ test('a restored hub is as at its backup: messages sent since are gone, those re
   expect(said.stdout).toMatch(/It holds 2 members and 1 message, 1 unread, as of its last change at 20/)
   expect(said.stdout).toMatch(/Unknown now, for they came later: late\. Invite them again\./)
   expect(await unread(beta)).toEqual(['before'])
-  // Tokens of before the restore go on, the admin's too.
+  // Tokens from before the restore stay valid, including the admin's.
   await send(alpha, 'goes on')
   expect(await unread(beta)).toEqual(['before', 'goes on'])
   expect((await hub.client(hub.adminToken).call(api.listMembers)).members.map(({ name }) => name)).toEqual([
@@ -85,7 +85,7 @@ test('cursors from before a restore skip no message that is unread after it', as
   for (let n = 0; n < 5; n++) await send(alpha, `lost ${n}`)
   const { cursor } = await beta.client.call(api.readInbox)
   await restored(hub, file)
-  // These get places in the history that the cursor has passed in the other one.
+  // The cursor is past the seqs of these messages, since it comes from the discarded history.
   const two = await send(alpha, 'two')
   expect(two.seq).toBeLessThanOrEqual(Number(cursor.split(':')[1]))
   expect(await unread(beta, cursor)).toEqual(['one', 'two'])
@@ -111,7 +111,7 @@ test('revocations and bindings survive a restore, join codes are void, and a del
   await expect(delta.client.call(api.readInbox)).rejects.toMatchObject({ code: 'unauthorized' })
   await expect(beta.client.call(api.readInbox)).rejects.toMatchObject({ code: 'unauthorized' })
   await send(alpha, 'mail can wait for beta')
-  // The code was used once already; its member goes on with the token that it got for it.
+  // The code was already used; the token that its member got for it stays valid.
   await expect(
     hub.client().call(api.join, { body: { code, machine: 'gamma', token: mintToken('machine') } }),
   ).rejects.toMatchObject({ code: 'unauthorized' })
@@ -126,13 +126,13 @@ test('if the previous store is unreadable, the tokens of the backup are valid an
   await send(alpha, 'before')
   const file = await backUp(hub)
   await send(alpha, 'after')
-  // Its log is left: what is in it must not get into the restored store.
+  // The write-ahead log remains; its content must not get into the restored store.
   await hub.stop('SIGKILL')
   expect(statSync(join(hub.dataDir, 'hub.db-wal')).size).toBeGreaterThan(0)
   rmSync(join(hub.dataDir, 'hub.db'))
   const said = await command('restore', file, '--data', hub.dataDir)
   expect(said).toMatchObject({ code: 0, stdout: expect.stringContaining('Every token of then counts again') })
-  // The key of the hub is beside its store, and stays.
+  // The hub's key is not part of the store, and is kept.
   expect(said.stdout).not.toContain('identity.json')
   await hub.start()
   expect(await unread(beta)).toEqual(['before'])
@@ -192,7 +192,7 @@ test('a drill restores, opens and compares without changing anything, and finds 
   expect(readdirSync(temp)).toEqual([])
   expect(readdirSync(dir)).toEqual(['hub.db'])
   expect(statSync(file).mtimeMs).toBe(before)
-  // From an older schema too: what the upgrade adds does not count.
+  // Also with an older schema: rows that the upgrade adds are not compared.
   const old = join(import.meta.dirname, 'golden/hub-v1.db')
   expect(await command('restore', old, '--drill', '--json')).toMatchObject({
     code: 0,
@@ -209,7 +209,7 @@ test('a restore killed at any point leaves either store whole', async context =>
   made.state.close()
   const file = join(dir, 'backup.db')
   cpSync(join(dir, 'made/hub.db'), file)
-  // The store in place has gone on, and was killed: part of it is in its log.
+  // The current store has newer entries, and was killed: part of them is in its log.
   const template = join(dir, 'template')
   mkdirSync(template)
   const running = new State(join(dir, 'made/hub.db'))
@@ -253,7 +253,7 @@ test('a restore killed at any point leaves either store whole', async context =>
     const [strace, ...before] = killedAt(call, nth)
     const ran = await run(['restore', file, '--data', dataDir], { node: strace!, before: [...before, hubNode] })
     finishRestore(dataDir)
-    // Nothing of what was deleted since stays in a half restored store.
+    // No data that was deleted since the backup may remain in a partially restored store.
     expect(readdirSync(dataDir).filter(name => name.includes('restor'))).toEqual([])
     const state = stateOf(dataDir)
     expect([oldState, newState], `killed at ${call} ${nth}`).toContain(state)
@@ -261,7 +261,7 @@ test('a restore killed at any point leaves either store whole', async context =>
     kills++
     seen.add(state)
   }
-  // Kills before and after the point from which there is no way back.
+  // The kills were both before and after the point of no return.
   expect(seen.size).toBe(2)
   expect(kills).toBeGreaterThan(8)
 })

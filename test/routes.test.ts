@@ -29,7 +29,7 @@ beforeAll(async () => {
 type Caller = keyof typeof tokens
 type Statuses = Record<Caller, number>
 
-/** Open to everyone, with a token, without and with a wrong one. */
+/** Public, with or without a token, even a wrong one. */
 const open: Statuses = { none: 200, machine: 200, human: 200, admin: 200, garbage: 200 }
 
 /** Status of every route for each kind of caller, written by hand: a new route must be added here. */
@@ -44,11 +44,11 @@ const expected: Record<RouteName, Statuses> = {
   clientInfo: open,
   consolePage: open,
   consoleFile: open,
-  // In the clear a hub can prove nothing.
+  // A hub can prove its identity over TLS only.
   proveHub: { none: 400, machine: 400, human: 400, admin: 400, garbage: 400 },
   hubKey: open,
   listHubs: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
-  // A single hub knows no other.
+  // A standalone hub has no others.
   hubSnapshot: { none: 404, machine: 404, human: 404, admin: 404, garbage: 404 },
   forgetHub: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
@@ -58,7 +58,7 @@ const expected: Record<RouteName, Statuses> = {
   listConversations: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
   readInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   listLater: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
-  // No webhook was created here.
+  // There is no scheduled message with this id.
   cancelLater: { none: 401, machine: 404, human: 404, admin: 403, garbage: 401 },
   markFetched: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   markTold: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -67,7 +67,7 @@ const expected: Record<RouteName, Statuses> = {
   putPolicy: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   getMemberPolicy: { none: 401, machine: 200, human: 403, admin: 200, garbage: 401 },
   putMemberPolicy: { none: 401, machine: 200, human: 403, admin: 200, garbage: 401 },
-  // A human's token is not renewed by a machine's.
+  // Only a machine's token can be renewed.
   renewToken: { none: 401, machine: 200, human: 400, admin: 403, garbage: 401 },
   reportWrongHub: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   heartbeat: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -110,7 +110,7 @@ const expected: Record<RouteName, Statuses> = {
   deleteWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   addOutgoing: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
   listOutgoing: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
-  // No webhook here is called so.
+  // There is no outgoing webhook with this name.
   deleteOutgoing: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   testOutgoing: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   rotateOutgoing: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
@@ -120,7 +120,7 @@ const expected: Record<RouteName, Statuses> = {
   dropDead: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   status: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   consoleLink: { none: 401, machine: 201, human: 201, admin: 201, garbage: 401 },
-  // A token is neither a link nor a browser.
+  // A token is neither a link nor a console session.
   consoleLogin: { none: 403, machine: 403, human: 403, admin: 403, garbage: 403 },
   getConsole: { none: 401, machine: 403, human: 403, admin: 403, garbage: 401 },
   consoleLogout: { none: 401, machine: 403, human: 403, admin: 403, garbage: 401 },
@@ -239,7 +239,7 @@ function fresh(): string {
   return `fresh-${newMessageId().slice(-8)}`
 }
 
-/** The name of a new member, alias, group or webhook, for a request that uses it up. */
+/** Creates a member, alias, group or webhook for a request that uses it up. Returns its name. */
 async function made(what: 'member' | 'alias' | 'group' | 'webhook'): Promise<string> {
   const name = fresh()
   const admin = hub.client(hub.adminToken)
@@ -277,7 +277,7 @@ describe('A20: permissions', () => {
     const answers = await Promise.all(wrong.map(token => raw(hub, { path: '/v1/inbox', token })))
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401])
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
-    // The same way of making tokens does make a good one.
+    // A token forged in the same way from the right parts is valid.
     expect(await raw(hub, { path: '/v1/inbox', token: forge('m', id, secret) })).toMatchObject({ status: 200 })
   })
 
@@ -304,7 +304,7 @@ describe('A20: permissions', () => {
 
 const json = { 'content-type': 'application/json' }
 
-/** A send that would be stored, but for what `more` spoils. */
+/** Returns a send that would be stored if `more` did not invalidate it. */
 function sendBody(more: Record<string, unknown> = {}): Record<string, unknown> {
   return { to: 'target', body: 'must not be stored', ...more }
 }
@@ -527,7 +527,7 @@ describe('unusual but valid input', () => {
   })
 })
 
-/** The status line and head of an answer that does not end, such as a stream's. */
+/** Returns the status line and headers of a response that does not end, such as a stream. */
 function headOf(request: RawRequest): Promise<RawAnswer> {
   const headers = request.token === undefined ? {} : { authorization: `Bearer ${request.token}` }
   return new Promise((resolve, reject) => {
@@ -549,7 +549,7 @@ function headOf(request: RawRequest): Promise<RawAnswer> {
   })
 }
 
-/** A token with a checksum that is right, as anybody can make one who has read how. */
+/** Returns a token with a correct checksum, which anyone can compute. */
 function forge(role: string, id: string, secret: string): string {
   const head = `clnt_${role}_${id}_${secret}`
   const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

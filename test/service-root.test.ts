@@ -20,10 +20,10 @@ import { hubNode, type Ran, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-// Each starts several programs; a busy machine takes its time.
+// Each test starts several programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-/** Every path below some directories, with what would change if anybody touched it. */
+/** Returns every path below some directories, with the attributes that a change would affect. */
 function listing(...dirs: string[]): string[] {
   return dirs.flatMap(dir =>
     existsSync(dir)
@@ -36,7 +36,7 @@ function listing(...dirs: string[]): string[] {
   )
 }
 
-/** Path of a service of this system. */
+/** Directories of this system in which a service would be installed. */
 const outside = ['/etc', '/opt', '/usr/local/bin', '/usr/lib/sysusers.d', '/run/systemd', '/var/lib/claude-net']
 
 const installService = (root: string, ...options: string[]): Promise<Ran> =>
@@ -187,7 +187,7 @@ test('two concurrent installations leave one complete version', async context =>
   const { port } = await scratchRoot(context)
   const root = tempDir('twice')
   const both = await Promise.all([1, 2].map(() => installService(root, '--port', String(port))))
-  // One may find that the other has done its work, in words.
+  // One of the two may fail because of the other, with a sentence that says so.
   for (const { code, stderr } of both) expect(stderr).toMatch(code === 0 ? /^$/ : /^claude-net: Could not .+\n.+\n$/)
   expect(both.map(({ code }) => code)).toContain(0)
   const current = join(root, 'opt/claude-net/current')
@@ -229,7 +229,7 @@ test("a command of a machine, or a dangling one, is replaced by the hub's; any o
   expect(readlinkSync(link)).toBe(other)
   rmSync(unit)
   expect(await install(machines)).toBe(hubs)
-  // The machine stays when the hub goes, and has its command again.
+  // Without the hub, the command leads to the machine's client again.
   expect(await uninstall()).toMatchObject({ code: 0, stderr: '' })
   expect(readlinkSync(link)).toBe(machines)
 })
@@ -242,7 +242,7 @@ test('the unit passes systemd-analyze, with an exposure of 1.5 or less', async c
     encoding: 'utf8',
   })
   expect(scored).toMatch(/Overall exposure level for claude-net\.service: [01]\.\d/)
-  // The program that it names is in the tree, not on this system.
+  // The unit names a program in the tree, which is not installed on this system.
   const copy = join(tempDir('unit'), 'claude-net.service')
   writeFileSync(copy, readFileSync(unit, 'utf8').replaceAll('/opt/claude-net', join(root, 'opt/claude-net')))
   expect(execFileSync('systemd-analyze', ['verify', copy], { encoding: 'utf8', stdio: 'pipe' })).toBe('')

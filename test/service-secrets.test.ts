@@ -7,7 +7,7 @@ import { until } from './support/until.ts'
 
 const botToken = '123456:AAExampleOfATokenThatOnlyRootCanRead'
 
-/** Stands in for Telegram: notes down which paths it is asked for, and has nothing new. */
+/** A substitute for Telegram that records the requested paths and returns no updates. */
 const botApi = `
 const { appendFileSync } = require('node:fs')
 require('node:http').createServer((request, response) => {
@@ -32,7 +32,7 @@ test('under a real systemd a relay needs one file, and reaches its hub with a ke
     join(system.shared, 'far-hub.cjs'),
     `require('node:http').createServer((_, response) => response.end('the hub')).listen(3500, '127.0.0.1')`,
   )
-  // The hub's host, in a network of its own, with something that answers where a hub would.
+  // The hub's host, in a network of its own, with a server at the hub's port.
   await system.out(`mkdir -p /run/sshd /root/alone && mv /mnt/shared/alone.mjs /root/alone/claude-net.mjs
 ip netns add far
 ip link add near type veth peer name far netns far

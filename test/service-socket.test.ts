@@ -6,7 +6,7 @@ import { mintToken } from '../src/protocol/token.ts'
 import { type BootedSystem, bootSystem } from './support/booted-system.ts'
 import { until } from './support/until.ts'
 
-/** A busy machine takes several times what a quiet one does. */
+/** One minute in ms. Limits are several times what an idle machine needs. */
 const minutes = 60_000
 
 const install = '/mnt/shared/package/install.sh'
@@ -28,7 +28,7 @@ async function joinMember(system: BootedSystem, name: string): Promise<string> {
   return token
 }
 
-/** Sends to `ben` without a pause while `work` runs; returns what became of it. */
+/** Sends to `ben` without a pause while `work` runs. Returns the outcomes. */
 async function underLoad(system: BootedSystem, token: string, work: () => Promise<unknown>): Promise<Seen> {
   const load = system.start(`node /mnt/shared/load.mjs http://127.0.0.1:3500 ${token} ben`)
   let said = ''
@@ -43,7 +43,7 @@ async function underLoad(system: BootedSystem, token: string, work: () => Promis
   return JSON.parse(said)
 }
 
-/** Ids of every message that `ben` has, as often as it is there. */
+/** Returns the ids of all messages of `ben`; an id occurs as often as it is stored. */
 async function idsOfBen(system: BootedSystem, token: string): Promise<string[]> {
   const ids: string[] = []
   for (let before = ''; ; ) {
@@ -60,7 +60,7 @@ const mainPid = (system: BootedSystem) => system.out('systemctl show -P MainPID 
 const ready = (system: BootedSystem, port = 3500) =>
   until('the hub is ready', async () => (await system.sh(`curl -fsS localhost:${port}/readyz`)).code === 0, 120_000)
 
-/** Returns the error of another user who binds the port. */
+/** Returns the error that another user gets for binding the port. */
 const squat = (system: BootedSystem, port = 3500) =>
   system.out(
     `setpriv --reuid=65534 --regid=65534 --clear-groups node -e "require('net').createServer().on('error', e => console.log(e.code)).listen(${port}, '0.0.0.0', () => { console.log('taken'); process.exit() })"`,
@@ -82,7 +82,7 @@ test('systemd holds the port: no other process gets it while the hub is down, no
   const [ana, ben] = [await joinMember(system, 'ana'), await joinMember(system, 'ben')]
   expect(await system.out('systemctl show -P StatusText claude-net')).toBe('listens at http://127.0.0.1:3500\n')
 
-  // kill -9: who is connected is cut, and sends again; who connects waits.
+  // After kill -9, connected clients are cut and retry, and new connections wait.
   const killed = await underLoad(system, ana, async () => {
     for (let n = 0; n < 3; n++) {
       const before = await mainPid(system)
@@ -95,7 +95,7 @@ test('systemd holds the port: no other process gets it while the hub is down, no
     Object.keys(killed.failures).filter(kind => !['ECONNRESET', 'EPIPE', 'socket hang up'].includes(kind)),
   ).toEqual([])
 
-  // An upgrade: another build of the same version. No send fails.
+  // An upgrade to another build of the same version. No send fails.
   cpSync(join(system.shared, 'package'), join(system.shared, 'second'), { recursive: true })
   writeFileSync(join(system.shared, 'second', 'dist', 'build.txt'), 'second')
   const upgraded = await underLoad(system, ana, () => system.out('/mnt/shared/second/install.sh'))
@@ -104,7 +104,7 @@ test('systemd holds the port: no other process gets it while the hub is down, no
   const sent = [...killed.stored, ...upgraded.stored]
   expect((await idsOfBen(system, ben)).sort()).toEqual(sent.sort())
 
-  // A hub that does not start, again and again: the port stays held, and who waits is answered when it does.
+  // While the hub repeatedly fails to start, the port stays held, and a waiting client gets its response once it starts.
   await system.out('echo "{" > /etc/claude-net/hub.json')
   await system.out('systemctl kill --kill-whom=main -s KILL claude-net')
   const waiting = system.sh('curl -fsS --retry 0 -m 100 http://127.0.0.1:3500/healthz')
@@ -115,7 +115,7 @@ test('systemd holds the port: no other process gets it while the hub is down, no
   await system.out('cp /mnt/shared/hub.json /etc/claude-net/hub.json')
   expect(await waiting).toMatchObject({ code: 0, stdout: expect.stringContaining('"ok":true') })
 
-  // The unit's address wins, and that is said; installed again, it is the one of hub.json.
+  // The unit's address takes precedence, with a warning; another installation changes it to that of hub.json.
   await system.out(`echo '{"host":"::","port":3600}' > /etc/claude-net/hub.json; systemctl restart claude-net`)
   await ready(system)
   expect(await system.out('journalctl -u claude-net -o cat --no-pager')).toContain('hub.json says otherwise')
@@ -141,7 +141,7 @@ test('an installation without the socket is upgraded to it and back; a version w
   timeout: 4 * minutes,
 }, async context => {
   const system = await bootSystem(context)
-  // As versions of before have it: one that knows nothing of sockets, and no unit that holds its port.
+  // An earlier version, which does not support sockets, without a socket unit for its port.
   cpSync(join(system.shared, 'package'), join(system.shared, 'older'), { recursive: true })
   const older = join(system.shared, 'older', 'dist')
   for (const name of readdirSync(older).filter(name => /^hub.*\.mjs$/.test(name))) {
@@ -157,7 +157,7 @@ test('an installation without the socket is upgraded to it and back; a version w
   expect(await system.out('systemctl is-active claude-net.socket')).toBe('active\n')
   await system.out('systemctl stop claude-net.service')
   expect(await squat(system)).toBe('EADDRINUSE\n')
-  // The next connection starts it.
+  // The next connection starts the hub.
   await ready(system)
   expect(await system.out('claude-net members')).toContain('seanclaude')
 
@@ -167,7 +167,7 @@ test('an installation without the socket is upgraded to it and back; a version w
   expect(await system.out('claude-net members')).toContain('seanclaude')
 
   await system.out(install)
-  // Stopped permanently, as for a restore: socket and service.
+  // Permanently stopped, as for a restore: socket and service.
   await system.out('systemctl stop claude-net.socket claude-net.service')
   expect(await squat(system)).toBe('taken\n')
   await system.out('systemctl start claude-net')

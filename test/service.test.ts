@@ -8,7 +8,7 @@ import { hubNode } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-/** A busy machine takes several times what a quiet one does. */
+/** One minute in ms. Limits are several times what an idle machine needs. */
 const minutes = 60_000
 
 /** Returns the number of starts of the service, from systemd's count of restarts. */
@@ -16,7 +16,7 @@ async function restarts(system: BootedSystem): Promise<number> {
   return Number(await system.out('systemctl show -P NRestarts claude-net'))
 }
 
-/** A package of a later version, whose schema has come one step further. */
+/** Creates a package of a later version, whose schema has one more step. */
 function newerPackage(dir: string): void {
   const source = tempDir('newer')
   for (const name of [
@@ -83,7 +83,7 @@ test('under a real systemd the hub is installed in one line, sandboxed, restarte
   await system.out('systemctl kill --kill-whom=main -s KILL claude-net')
   await until('it was started again', async () => (await restarts(system)) === 1, 120_000)
   await ready(system)
-  // Longer than the watchdog's deadline: only a process that feeds it survives.
+  // Longer than the watchdog's deadline, so the process must have fed it.
   const startedAt = await system.out('systemctl show -P WatchdogTimestampMonotonic claude-net')
   await until(
     'the watchdog is fed',
@@ -105,7 +105,7 @@ test('a second installation is an upgrade: the previous version is kept for a ro
   await system.out('/mnt/shared/package/install.sh')
   await system.out('claude-net invite seanclaude')
   const first = await current()
-  // Another build of the same version.
+  // Other builds of the same version.
   for (const build of ['second', 'third']) {
     cpSync(join(system.shared, 'package'), join(system.shared, build), { recursive: true })
     writeFileSync(join(system.shared, build, 'dist', 'build.txt'), build)
@@ -122,7 +122,7 @@ test('a second installation is an upgrade: the previous version is kept for a ro
   expect(await system.out('readlink /proc/$(systemctl show -P MainPID claude-net)/exe')).toContain(first.trim())
   expect(await system.out('claude-net members')).toContain('seanclaude')
 
-  // One that does not even start is no way back: the version that ran stays kept.
+  // A build that does not start is no target of --back: the version that ran is kept.
   await system.out(
     'cp -r /mnt/shared/second /mnt/shared/broken && echo "process.exit(3)" > /mnt/shared/broken/dist/hub.mjs',
   )
@@ -172,7 +172,7 @@ test('a store that a newer version has upgraded is refused by the previous one, 
   await ready(system)
   expect(await system.out('claude-net members')).toContain('seanclaude')
 
-  // Back to the store of before, as docs/operations.md has it.
+  // Restores the previous store, as described in docs/operations.md.
   const [, backup] = / claude-net restore (\S+) --data /.exec(back.stderr)!
   await system.out(`set -e
     systemctl stop claude-net.socket claude-net.service
@@ -215,7 +215,7 @@ test('foreign files in its place stop it with an explanation; --replace moves th
   await system.out(`set -e\n${wayBack}`)
   await until('the old one answers again', oldAnswers, 120_000)
 
-  // Only a listener: first a service with another name, then a process without a unit.
+  // Only a listener on the port: first a service with another name, then a process without a unit.
   await system.out(
     'systemctl disable --now claude-net; mv /etc/systemd/system/claude-net.service /etc/systemd/system/other.service; mv /opt/claude-net/server.js /opt; rmdir /opt/claude-net; sed -i s,/opt/claude-net,/opt, /etc/systemd/system/other.service; systemctl daemon-reload; systemctl start other',
   )

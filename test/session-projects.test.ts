@@ -20,7 +20,9 @@ beforeAll(async () => {
   chas = await hub.join('chasclaude')
 })
 
-/** A machine of this test's own with two repositories, and how chasclaude writes to it: `send('/shop', …)` to a project of it. */
+/**
+ * Creates a machine for this test with two repositories, and a function by which chasclaude writes to it: `send('/shop', …)` for a project.
+ */
 async function seansMachine(...names: string[]) {
   const sean = await startMachine(hub, `sean${++machines}claude`)
   const dirs = names.map(name => makeRepository(sean.userHome, name))
@@ -29,7 +31,7 @@ async function seansMachine(...names: string[]) {
   return { sean, dirs, send }
 }
 
-/** A session in `dir` that has ended its turn, once the hub knows of it. */
+/** Starts a session in `dir` that has ended its turn, and waits until the hub has received its presence. */
 async function idleIn(sean: TestMachine, dir: string) {
   const claude = await startClaude(sean, { CLAUDE_PROJECT_DIR: dir })
   await claude.hook('UserPromptSubmit')
@@ -41,10 +43,10 @@ async function idleIn(sean: TestMachine, dir: string) {
   return { claude, mcp }
 }
 
-/** The first lines of the texts in an answer of the inbox. */
+/** Returns the first lines of the texts in an inbox result. */
 const textsIn = (answer: string) => [...answer.matchAll(/^> (.*)$/gm)].map(match => match[1])
 
-/** Starts sessions in these directories, so that the hub knows their projects. */
+/** Starts sessions in these directories, so that the hub stores their projects. */
 async function visit(sean: TestMachine, ...dirs: string[]) {
   for (const dir of dirs) {
     const mcp = await sean.mcp({ CLAUDE_PROJECT_DIR: dir })

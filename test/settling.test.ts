@@ -6,7 +6,7 @@ import { hashJoinCode } from '../src/protocol/join-code.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-/** A hub in this process whose disk answers a sync when the test says so. */
+/** Opens a hub in this process whose disk completes a sync when the test allows it. */
 async function hubOnHeldDisk() {
   const errors: { error: unknown; fatal: boolean }[] = []
   const hub = openHub({
@@ -56,12 +56,12 @@ test('a command that is not on disk yet is neither readable, nor announced, nor 
   expect(state.position).toEqual(before)
   expect(unreadCount(state.db, 2)).toBe(0)
   expect(state.db.get('select 1 from message')).toBeUndefined()
-  // The reading thread has another connection, and sees it; its answer waits.
+  // The reading thread has another connection and sees the message, but its result waits for the sync.
   let found: unknown
   const asked = hub.reader
     .ask('message', { viewer: { member: 2, readsTexts: false }, id: first.id }, 'ben')
     .then(value => (found = value))
-  // More commands become the next batch.
+  // Further commands form the next batch.
   const third = hub.submit(send('three')).finally(() => answered++)
   await hub.reader.whileIdle(() => {})
   expect({ found, answered, told }).toEqual({ found: undefined, answered: 0, told: [] })
@@ -71,7 +71,7 @@ test('a command that is not on disk yet is neither readable, nor announced, nor 
   expect(found).not.toBeNull()
   expect(unreadCount(state.db, 2)).toBe(2)
   await until('both events', () => told.length === 2)
-  // The third was alone, and its disk is slow.
+  // The third is in a batch of its own, whose sync is not complete.
   const next = await held()
   expect(unreadCount(state.db, 2)).toBe(2)
   next.resolve()

@@ -5,7 +5,7 @@ import { type ClaimingHub, ClaimingHubs, holders } from './support/claiming-hubs
 const [minute, hour, day] = [60_000, 3_600_000, 86_400_000]
 const today = Date.parse('2026-01-01T00:00:00.000Z')
 
-/** Three hubs by one clock, of which the wall clocks are `off` by so much, in ms. */
+/** Starts three hubs whose wall clocks deviate from one clock by `off`, in ms. */
 async function start(off: readonly [number, number, number]) {
   const hubs = new ClaimingHubs()
   const open = (name: string, by: number, dataDir?: string) =>
@@ -23,7 +23,9 @@ async function start(off: readonly [number, number, number]) {
 const send = (hub: ClaimingHub, more: object = {}) =>
   hub.hub.submit({ type: 'message.send', id: newMessageId(), by: 1, to: ['ben'], body: 'hello', ...more })
 
-/** Returns the number of messages that have expired after a tick of this hub. A tick may come at any time; a probe is one. */
+/**
+ * Returns the number of messages that have expired after a tick of this hub. Ticks may occur at any time, so an extra one changes nothing.
+ */
 async function expired({ hub }: ClaimingHub): Promise<number> {
   await hub.submit({ type: 'clock.tick' })
   return hub.state.db.get<{ n: number }>('select count(*) as n from message where expired = 1')!.n
@@ -46,7 +48,7 @@ test.for([
         await hubs.pass(1000, all)
       }
       for (const hub of all) expect(await expired(hub)).toBe(0)
-      // No claim was checked for so long: the holder continues.
+      // No claim was checked for an hour: the holder continues.
       hubs.now = hour - 1000
       await hubs.look(all.slice(0, 1))
       await hubs.settled(all)
@@ -56,7 +58,7 @@ test.for([
       expect(await expired(all[which]!)).toBe(1)
       await hubs.settled(all)
       for (const hub of all) expect(steps(hub)).toBeLessThanOrEqual(2)
-      // All three date what is written now alike.
+      // All three hubs date a new message alike.
       const dates: number[] = []
       for (const hub of all) dates.push((await send(hub)).sentAt)
       expect(Math.max(...dates) - Math.min(...dates)).toBeLessThan(minute)
@@ -73,7 +75,7 @@ test('a hub that returns or starts with a wall clock a day off joins the others 
   const again = await open('h2', day, all[2]!.dataDir)
   const joined = [...left, again]
   await hubs.settled(joined)
-  // Up to the next entry of another, as the newest entry says.
+  // Its clock is at the newest entry until another hub writes one.
   expect(Math.abs(again.hub.steadyNow - all[0]!.hub.steadyNow)).toBeLessThan(minute / 4)
   expect(await expired(again)).toBe(0)
   await hubs.pass(minute / 4, joined)

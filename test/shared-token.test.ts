@@ -16,7 +16,7 @@ test('a token used on a second host is audited, and shown there and to the admin
   const copy = () => raw(hub, { path: '/v1/inbox', token, headers: { 'claude-net-host': '0123456789abcdef ct-102' } })
   expect(await machine.run(['machines'])).toMatchObject({ stdout: expect.not.stringContaining('Note') })
   await copy()
-  // One change of place may be a machine that moved.
+  // A single change of host may be a machine that moved.
   expect((await admin.call(api.listMembers)).sharedTokens).toEqual([])
   await machine.run(['inbox'])
   await copy()

@@ -63,7 +63,7 @@ describe('a hub that is asked to stop', () => {
       await once(socket, 'connect')
       await new Promise(resolve => socket.write(beginning, resolve))
     }
-    // This response came after the other requests, so the hub has all of them.
+    // This response follows the other requests, so the hub has received all of them.
     await hub.client().call(api.health)
     expect(await hub.stop('SIGTERM')).toBe(0)
   })
@@ -108,7 +108,7 @@ describe('the server of a session leaves, and the machine is offline at once,', 
     const machine = await startMachine(hub, 'ada')
     const fifo = join(machine.userHome, 'stdin')
     execFileSync('mkfifo', [fifo])
-    // Open for writing here too: the pipe does not end with the parent.
+    // Opened for writing here too, so the pipe stays open when the parent ends.
     const stdin = openSync(fifo, 'r+')
     onTestFinished(() => closeSync(stdin))
     const parent = spawn('sh', ['-c', '"$0" "$@"; exit $?', machineNode, program, 'mcp'], {
@@ -150,7 +150,7 @@ function bytesOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** Starts the MCP server of a machine and waits until the hub knows its session. */
+/** Starts the MCP server of a machine and waits until the hub has received its session. */
 async function startServer(hub: TestHub, machine: TestMachine): Promise<ChildProcess> {
   const server = spawn(machineNode, [program, 'mcp'], {
     env: cleanEnv(machine.env),
@@ -181,7 +181,7 @@ async function sessionOf(hub: TestHub, name: string): Promise<string | undefined
   return members.find(member => member.name === name)?.sessions[0]?.session
 }
 
-/** Whether a process runs: one that has ended but was not buried yet does not. */
+/** Reports whether a process runs. A zombie does not. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -17,7 +17,7 @@ import { describeWithEtcd } from './support/with-etcd.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 
-/** The store of a hub of a log, closed, at the offset 3 of the epoch that it answers with. */
+/** Creates the closed store of a hub on a log. Returns its epoch and its offset, which is 3. */
 async function closedStore(): Promise<{ file: string; epoch: string; offset: number }> {
   const dataDir = tempDir('store')
   const { state, journal } = openAlone({ dataDir })
@@ -63,7 +63,7 @@ test('the newest backup in a directory is used that is intact, of this history, 
   expect(failed.map(([, why]) => why)).toContain(`it is of another history, ${other.epoch}`)
   const { state, journal } = { ...openAlone({ dataDir }) }
   expect(inboxOf(state, 'ben')).toHaveLength(1)
-  // It does not contain the tables local to the other hub.
+  // The tables local to the other hub are empty.
   expect(state.db.all('select 1 from own_log union all select 1 from own_admin_token')).toEqual([])
   await journal.close()
   state.close()
@@ -104,14 +104,14 @@ describeWithEtcd('hubs whose store ends before the log begins', () => {
       )
       .toBe(true)
 
-    // A new one.
+    // A new hub.
     const two = await startHub(config('h1'))
     expect(await texts(two, ben.token)).toEqual(['alone'])
     await say(two, ana.token, 'by the second')
     await expect.poll(() => texts(one, ben.token)).toEqual(['alone', 'by the second'])
     for (const hub of [one, two]) await hub.client(hub.adminToken).call(api.status)
 
-    // One that was away while the log was trimmed.
+    // A hub that was stopped while the log was trimmed.
     await two.stop()
     for (const body of ['third', 'fourth']) await say(one, ana.token, body)
     const { file } = await one.client(one.adminToken).call(api.makeBackup)
@@ -124,7 +124,7 @@ describeWithEtcd('hubs whose store ends before the log begins', () => {
     const aside = readdirSync(two.dataDir).find(name => name.startsWith('replaced-'))
     expect(existsSync(join(two.dataDir, aside!, 'hub.db'))).toBe(true)
 
-    // One that was ended between putting a snapshot in place and joining.
+    // A hub that ended after it had put a snapshot in place, but before it joined.
     await two.stop()
     renameSync(store, `${store}.restored`)
     using db = new DatabaseSync(`${store}.restored`)
@@ -133,7 +133,7 @@ describeWithEtcd('hubs whose store ends before the log begins', () => {
     await two.start()
     expect(await texts(two, ben.token)).toEqual(all)
 
-    // One that has lost its store.
+    // A hub that has lost its store.
     await two.stop()
     renameSync(store, join(tempDir('lost'), 'hub.db'))
     await two.start()
@@ -141,7 +141,7 @@ describeWithEtcd('hubs whose store ends before the log begins', () => {
     await say(two, ana.token, 'sixth')
     await two.client(two.adminToken).call(api.status)
 
-    // No hub can provide one until a backup is put into a directory.
+    // If no hub can provide a snapshot, a backup may be put into a directory.
     await two.stop()
     await one.stop()
     await expect(startHub(config('h2'))).rejects.toThrow('no hub of it provided a snapshot')

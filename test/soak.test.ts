@@ -43,7 +43,7 @@ test('after a soak with kills, the entries replayed into an empty store make the
   expect(replayed.position.seq).toBe(live.position.seq)
   expect(fingerprint(replayed.db)).toBe(fingerprint(live.db))
   expect(replayed.position.outcomes).toBe(live.position.outcomes)
-  // It did something: texts were deleted, messages expired, and every kind of command was carried out or refused.
+  // The run was substantial: texts were deleted, messages expired, and commands of many kinds were carried out or refused.
   const count = (from: string) => live.db.get<{ n: number }>(`select count(*) as n from ${from}`)!.n
   const done = { deleted: count('message where text_deleted_at > 0'), expired: count('delivery where expired_at > 0') }
   console.log(`${rounds} kills, ${entries.length} entries: ${JSON.stringify(done)}`)
@@ -51,7 +51,10 @@ test('after a soak with kills, the entries replayed into an empty store make the
   expect(new Set(entries.map(({ command }) => command.type)).size).toBeGreaterThan(30)
 })
 
-/** The entries up to `end`, which are in the store. Of two with one number the later was applied: the first was lost with a kill. */
+/**
+ * Returns the entries up to `end`, which are in the store. Of two with the same seq, the later one was applied: the first was lost in a
+ * kill.
+ */
 function recorded(file: string, end: number): Entry[] {
   const bySeq = new Map<number, Entry>()
   for (const line of readFileSync(file, 'utf8').split('\n')) {
@@ -63,7 +66,7 @@ function recorded(file: string, end: number): Entry[] {
   return entries
 }
 
-/** In packs of other sizes than they had. */
+/** Yields the entries in packs of other sizes than originally. */
 function* packed(entries: readonly Entry[], random: Random): Generator<Entry[]> {
   for (let at = 0; at < entries.length; ) {
     const pack = entries.slice(at, at + 1 + Math.floor(random() * 100))

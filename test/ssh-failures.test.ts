@@ -12,7 +12,7 @@ import { restricted, type Sshd } from './support/sshd.ts'
 
 const hubAlone = emptiedHub()
 
-// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+// The tests wait for ssh to notice silence, or for many processes to start, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
 interface Broken {
@@ -21,7 +21,7 @@ interface Broken {
   laptop: Laptop
 }
 
-/** Each breakage, the link that doctor must name, and the message that the user must get. */
+/** Each fault, the link that doctor must name, and the message that the user must get. */
 const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
   [
     'sshd is down',
@@ -114,7 +114,7 @@ test.for(faults)(
 
     const doctor = await laptop.run('doctor')
     expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(new RegExp(`^FAIL +${link} `, 'm'))])
-    // Not a word of the banner.
+    // No part of the banner may be shown.
     expect(stdout + doctor.stdout).not.toMatch(/nobody|HTTP\/1\.1/)
     expect(`${stdout}\n${doctor.stdout.replace(/\n +→ /g, '\n')}`).toMatch(words)
     const chain = ['ssh', 'host', 'key', 'forward', 'hub']

@@ -4,10 +4,10 @@ import type { TestHub } from './support/hub.ts'
 import { type Laptop, makeLaptop, startLaptop } from './support/laptop.ts'
 import { until } from './support/until.ts'
 
-// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+// The tests wait for ssh to notice silence, or for many processes to start, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-/** Long enough for the hub to miss three heartbeats, and for ssh to miss three answers, on a busy machine too. */
+/** Long enough for the hub to miss three heartbeats, and for ssh to miss three responses, on a busy machine too. */
 const silenceMs = 60_000
 
 async function isOnline(hub: TestHub, machine = 'laptopclaude'): Promise<boolean> {
@@ -79,7 +79,7 @@ test('a suspended session is online at once when it resumes, over a new connecti
   await until('both to be online', async () => (await isOnline(hub)) && (await isOnline(hub, 'serclaude')))
   await Promise.all([settled(laptop), settled(server)])
   const { pid } = server.ssh[0]!
-  // The laptop's session alone, and all of the server: as good as dead is what it held open when it goes on.
+  // Stops the laptop's session alone, and the other machine's session with its ssh, whose connection is dead when the session resumes.
   for (const each of [onLaptop.pid, onServer.pid, pid]) process.kill(each, 'SIGSTOP')
   const isOffline = async () => !((await isOnline(hub)) || (await isOnline(hub, 'serclaude')))
   await until('both to be offline', isOffline, silenceMs)

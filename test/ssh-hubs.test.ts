@@ -16,7 +16,7 @@ test('a machine uses the hub of another host while ssh to its own fails', async 
   const second = new Sshd(tempDir('second-sshd'), { port: await freePort() })
   onTestFinished(() => second.kill())
   await second.start()
-  // One configuration of ssh knows both.
+  // One ssh configuration for both servers.
   first.configureClient(`\n${readFileSync(second.clientConfig, 'utf8').replace('Host ovh5', 'Host ovh6')}`)
   const before = process.env.PATH
   process.env.PATH = first.path
@@ -49,12 +49,12 @@ test('a machine uses the hub of another host while ssh to its own fails', async 
   expect(await ask()).toBe('ovh6')
   await first.kill()
   expect(await ask()).toBe('ovh6')
-  // A hub that is not ready is not gone back to: what answers here knows no /readyz.
+  // The client does not return to a hub that is not ready: this one does not support /readyz.
   await first.start()
   now += 5 * 60_000
   await ask()
   expect(await ask()).toBe('ovh6')
-  // With both away both are named.
+  // If both are unreachable, the error names both.
   await Promise.all([first.kill(), second.kill()])
   // Requests in progress when the server ended may still get a response.
   await expect

@@ -8,10 +8,10 @@ import { restricted, sshProcesses, startSshd } from './support/sshd.ts'
 
 const hubAlone = emptiedHub()
 
-// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+// The tests wait for ssh to notice silence, or for many processes to start, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-/** A laptop that has Node and ssh, no curl, and never saw the hub; and the line that joins it. */
+/** Creates a laptop with Node and ssh, but without curl, that has never connected to the hub; and the line that joins it. */
 async function newLaptop(context: TestContext) {
   if (!findTool('curl')) context.skip('the join line needs curl on the far side, which is not installed here')
   const sshd = await startSshd(context)
@@ -51,7 +51,7 @@ test('the line of an invitation joins a laptop that has only Node and ssh, whate
   })
   expect(readFileSync(join(laptop.home, 'claude-net.mjs'), 'utf8')).toBe(readFileSync('dist/claude-net.mjs', 'utf8'))
 
-  // A key that may do nothing but this is enough from now on; and what is set up once can be set up anew without a code.
+  // From now on, a key restricted to this forward is enough, and the machine can be set up again without a code.
   sshd.authorize(`${restricted(hub.port)},command="false"`)
   for (const { pid } of sshProcesses(join(laptop.home, 'run'))) process.kill(pid, 'SIGKILL')
   const again = await laptop.run(`join ssh:ovh5 --hub ${at} --machine laptopclaude --no-claude --bin ${laptop.bin}`)

@@ -9,12 +9,12 @@ import { startLaptop } from './support/laptop.ts'
 import { cleanEnv, machineNode, program } from './support/program.ts'
 import { until } from './support/until.ts'
 
-// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+// The tests wait for ssh to notice silence, or for many processes to start, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
 test("sessions and commands that start at once share one connection, whatever the user's ssh configuration says", async context => {
   const { hub, sshd, laptop } = await startLaptop(context)
-  // One that cannot be had: that port is taken.
+  // A forward from the user's configuration that must fail: its port is taken.
   sshd.configureClient('ExitOnForwardFailure yes')
   const chas = await hub.join('chasclaude')
   const [first, second, ...sent] = await Promise.all([
@@ -78,7 +78,7 @@ test('a session replaces a killed ssh at once', async context => {
 
 test('a process killed while ssh logs in leaves nothing that hinders the next start', async context => {
   const { sshd, laptop } = await startLaptop(context)
-  // Who stands in no file is asked for over there, without end.
+  // The lookup of a key that is in no file hangs on the server.
   const asked = join(sshd.dir, 'asked')
   const ask = `/usr/bin/sh -c "touch ${asked}; exec sleep 60"`
   await sshd.restart(`AuthorizedKeysCommand ${ask}\nAuthorizedKeysCommandUser ${userInfo().username}`)

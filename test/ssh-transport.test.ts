@@ -34,7 +34,7 @@ describe('through a real sshd', () => {
     rmSync(dir, { recursive: true })
   })
 
-  /** A place in which nothing is open yet. */
+  /** Returns options with a new directory, which has no open connection. */
   const place = (url: URL) => {
     const options = { host: 'ovh5', hub: new URL(`http://localhost:${url.port}`), dir: join(dir, `run-${runs++}`) }
     onTestFinished(() => endLink(sshFiles(options)))

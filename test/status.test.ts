@@ -12,11 +12,11 @@ import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
 import { until } from './support/until.ts'
 
-// Each starts several programs; a busy machine takes its time.
+// Each test starts several programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
 test('status shows the hub, the store, online members, old clients, and the oldest unread messages, on one screen', async () => {
-  // It says when its process was started.
+  // `status` shows the start of the process, so a new one is needed.
   const hub = await startHub({ cold: true })
   const status = (...options: string[]) => run(['status', '--data', hub.dataDir, ...options])
   expect((await status()).stdout).toMatch(
@@ -31,7 +31,7 @@ test('status shows the hub, the store, online members, old clients, and the olde
 
   const { code, stdout, stderr } = await status()
   expect([code, stderr]).toEqual([0, ''])
-  // With the prompt after it, of a terminal of 24 lines.
+  // With the prompt, it fits on a terminal of 24 lines.
   expect(stdout.split('\n').length).toBeLessThanOrEqual(24)
   expect(stdout).toMatch(/^Telegram +none$/m)
   expect(stdout).toMatch(/^Machines +13, 1 online$/m)
@@ -109,7 +109,7 @@ test('while the disk is full the hub is not ready and says why, serves reads, an
 
   const filler = join(disk, 'filler')
   execFileSync('sh', ['-c', `cat /dev/zero > ${filler} || true`], { stdio: 'pipe' })
-  // Space already in the log may be reused, so more is sent than it holds.
+  // The log may reuse its space, so more is sent than it can hold.
   await until(
     'the disk refuses',
     async () =>

@@ -26,8 +26,8 @@ async function start() {
 
 type Started = Awaited<ReturnType<typeof start>>
 
-/** Each harm to the files of a running hub, and what remains of its messages. */
-const deeds: [string, (started: Started) => void, says: RegExp, left: 'rescued' | 'all' | 'unknown'][] = [
+/** Each kind of damage to the files of a running hub, and what remains of its messages. */
+const damages: [string, (started: Started) => void, says: RegExp, left: 'rescued' | 'all' | 'unknown'][] = [
   ['hub.db is removed', ({ file }) => rmSync(file('hub.db')), /hub\.db was removed/, 'rescued'],
   [
     'another file takes the place of hub.db',
@@ -53,7 +53,7 @@ const deeds: [string, (started: Started) => void, says: RegExp, left: 'rescued' 
   ],
 ]
 
-test.each(deeds)(
+test.each(damages)(
   'if %s, no more is confirmed, /readyz fails, and the hub exits with an explanation',
   async (_, deed, says, left) => {
     const started = await start()

@@ -13,12 +13,12 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const command = (...args: string[]) => run(args, { node: hubNode })
 
-/** A hub with a tail in `logTo`, with the machines ana and ben. */
+/** Starts a hub with a tail in `logTo`, with the machines ana and ben. */
 async function followed(logTo: string) {
   const hub = await startHub({ config: { backup: { logTo } } })
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
   const send = (body: string) => ana.client.call(api.sendMessage, { body: { to: 'ben', body } })
-  /** Unlike `status`, metrics commit nothing. */
+  /** Waits for the tail by metrics, which commit nothing, unlike `status`. */
   const written = () =>
     until(
       'the tail is up to date',

@@ -27,7 +27,7 @@ function send(body: string): Command {
   return { type: 'message.send', id: newMessageId(), by: 1, to: ['ben'], body }
 }
 
-/** A hub whose tail is in `dir`, with some members and a tail that is up to date. */
+/** Opens a hub whose tail is in `dir`, with some members and a tail that is up to date. */
 async function followedIn(dir: string, options: ConstructorParameters<typeof FollowedHub>[0] = {}) {
   const hub = new FollowedHub({ ...options, dir })
   for (const command of busyMembers) await hub.do(command)
@@ -35,7 +35,7 @@ async function followedIn(dir: string, options: ConstructorParameters<typeof Fol
   return hub
 }
 
-/** Fills a disk; returns what frees it. */
+/** Fills a disk. Returns a function that frees the space. */
 function fill(disk: string): () => void {
   const { bavail, bsize } = statfsSync(disk)
   const ballast = join(disk, 'ballast')
@@ -61,7 +61,7 @@ test('a hub killed while it writes its tail has a valid one up to there, and the
     await until('there is a tail', async () => (await tail()).file?.endsWith('.log'), 90_000)
     await delay(random() * 600)
     await hub.stop('SIGKILL')
-    // Never further than the store.
+    // The tail is never ahead of the store.
     await hub.start()
     const { seq } = (await hub.client(hub.adminToken).call(api.status)).store
     for (const { name } of backupsIn(backupDir)) {
@@ -146,7 +146,7 @@ test('a disk that is removed and returns is detected both times, and then gets a
     await hub.followed()
     expect(hub.troubles.at(-1)).toBeUndefined()
     expect(restoredTo(hub.made[1]!, hub.logTo, { to: 'end' }).fingerprint).toBe(hub.fingerprint())
-    // Who had the file open could write on.
+    // The open file could still be written after the unmount.
     expect(restoredTo(hub.made[0]!, hub.logTo, { to: 'end' })).toMatchObject({ seq: before + 1 })
   } finally {
     await hub.close()

@@ -36,7 +36,7 @@ async function members(hub: FollowedHub): Promise<void> {
   for (const command of busyMembers) await hub.do(command)
 }
 
-/** The members, and a backup that has them: the one that the start makes may be older. */
+/** Creates the members, and a backup that contains them: the one made at the start may be older. */
 async function membersInBackup(hub: FollowedHub): Promise<BackupReport> {
   await members(hub)
   await hub.followed()
@@ -66,7 +66,7 @@ test('restored to any of 50 positions of a busy hour, a backup and its tail equa
     hub.now += Math.floor(random() * 3_600_000)
     if (random() < 0.02) hub.offset = Math.floor((random() - 0.5) * 10 * day)
     if (round === 90) await hub.restart()
-    // Commits go on while it is made.
+    // Commits continue during the backup.
     if (round === 150) making = hub.backups.make()
     if (round === 230) await making
     if (round === 270) await hub.backups.make()
@@ -79,14 +79,14 @@ test('restored to any of 50 positions of a busy hour, a backup and its tail equa
   let applied = 0
   for (const [index, seq] of places.entries()) {
     const backup = hub.made.findLast(report => report.seq <= seq)!
-    // All of a restore for some, and for the others what is particular to a tail.
+    // A complete restore for some, and only the replay of the tail for the others.
     const { fingerprint, entries } =
       index < 8 ? restoredTo(backup, hub.logTo, { to: { seq } }) : replayedTo(backup, hub.logTo, seq)
     expect(fingerprint, `at entry ${seq}`).toBe(live.get(seq))
     applied += entries
   }
   expect(applied).toBeGreaterThan(1000)
-  // Neither start needed another backup: the tail went on where it was.
+  // Neither restart needed another backup: the tail was continued.
   expect(hub.made).toHaveLength(3)
   for (const [index, backup] of hub.made.entries()) {
     const { tail } = drill(backup.file, { to: 'end', log: hub.logTo })
@@ -132,7 +132,7 @@ test('a restored store has a new epoch, and the earlier tail is not continued by
   expect(hub.hub.state.seqOf({ epoch, seq })).toBeUndefined()
   await hub.followed()
   expect(hub.made).toHaveLength(2)
-  // The history of before is not this one's: its tail is not removed with the rotation either.
+  // The previous history is another one, so the rotation does not remove its tail.
   expect(hub.tailFiles).toHaveLength(2)
 })
 
@@ -170,7 +170,7 @@ test('the part before a damaged entry is usable; a tail with a clean end is cont
   )
   expect(restoredTo(backup, hub.logTo, { to: { seq: backup.seq + 1 } })).toMatchObject({ entries: 1 })
 
-  // The end of a line that was never finished.
+  // An incomplete line at the end.
   writeFileSync(file, Buffer.concat([whole, Buffer.from('57 2a8c30')]))
   hub.start()
   await hub.do(send(1, ['ben'], 'three'))
@@ -187,7 +187,7 @@ test('the part before a damaged entry is usable; a tail with a clean end is cont
 
 test('a disk that cannot store a tail stops nothing and is reported; once it can, there is a new backup with a tail', async () => {
   const dir = join(tempDir('no-disk'), 'tails')
-  // A file where the directory should be.
+  // A file in place of the directory.
   writeFileSync(dir, '')
   const hub = new FollowedHub({ dir })
   await members(hub)
@@ -198,7 +198,7 @@ test('a disk that cannot store a tail stops nothing and is reported; once it can
   await hub.followed()
   expect(hub.tails.status()).toMatchObject({ behind: 0, behindMs: 0, trouble: null })
   expect(hub.troubles.at(-1)).toBeUndefined()
-  // It is removed while it is written.
+  // The file is removed while it is written.
   rmSync(join(dir, hub.tailFiles[0]!))
   const before = hub.made.length
   await hub.do(send(1, ['ben'], 'into a file that is gone'))

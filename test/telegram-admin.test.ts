@@ -34,7 +34,7 @@ test('a user name is pinned once, after the admin has confirmed the user who was
   expect((await run(['status', '--data', hub.dataDir])).stdout).toMatch(
     /^Telegram +@chasombot answered just now, nothing on the way; not confirmed: chas, sean$/m,
   )
-  // Without a terminal and a yes nothing is confirmed, and nobody but who was seen.
+  // A confirmation needs a terminal and a yes, and the user id that was seen last.
   expect(await cli('confirm', 'chas')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(`add --user ${chas.id}`),
@@ -52,7 +52,7 @@ test('a user name is pinned once, after the admin has confirmed the user who was
   expect((await inboxOf(ovh5, 1)).map(({ body }) => body)).toEqual(['now'])
   expect(telegram.said(group).filter(({ text }) => text.includes('confirm chas'))).toHaveLength(1)
 
-  // Somebody else takes the name over: they are nobody. The same user under another name is chas still.
+  // Another user who takes the name over is unknown. The same user under another name is still chas.
   telegram.write(group, { ...chas, id: 88 }, '/send ovh5 not me')
   telegram.write(group, { ...chas, username: 'renamed' }, '/send ovh5 me')
   expect((await inboxOf(ovh5, 2)).map(({ body }) => body)).toEqual(['now', 'me'])

@@ -31,7 +31,7 @@ test('/console sends a human their link in a private chat, if hub.json has the a
 
   const { lines } = await admin.call(api.listAudit, { query: { action: 'consoleLink' } })
   expect(lines).toMatchObject([{ actor: 'sean', target: 'sean', address: 'telegram', result: 'ok' }])
-  // The link is on its way to Telegram, and nowhere else.
+  // The link is only in the message to Telegram.
   for (const name of readdirSync(hub.dataDir).filter(each => /\.db|wal/.test(each)))
     expect(readFileSync(join(hub.dataDir, name)).includes(secret!), name).toBe(false)
   expect(hub.log).not.toContain(secret)

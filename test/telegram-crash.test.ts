@@ -11,7 +11,7 @@ import { until } from './support/until.ts'
  */
 const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)
 
-/** Calls of Telegram around which the hub is killed: when one comes, or a moment after. */
+/** Calls of Telegram at which the hub is killed: when the call arrives, or slightly later. */
 const moments = ['getUpdates', 'sendMessage', 'setMessageReaction', undefined] as const
 
 test('T09 a hub killed around getUpdates, commit and ack neither loses nor duplicates messages in either direction', {
@@ -56,8 +56,8 @@ test('T09 a hub killed around getUpdates, commit and ack neither loses nor dupli
   }
   expect(bodies.toSorted()).toEqual(written.toSorted())
 
-  // What people are told comes in order; again only right behind a kill, under the same number. A post may tell of
-  // several messages at once, when they had to wait.
+  // Messages are posted to people in order; one is repeated only right after a kill, under the same number. A post may contain several
+  // messages that had to wait.
   const posts = telegram
     .said(group)
     .map(({ text }) => [...text.matchAll(/→ sean #(\d+)/g)].map(([, seq]) => Number(seq)))

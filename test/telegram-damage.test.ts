@@ -12,7 +12,7 @@ import { startTelegram } from './support/bot-api.ts'
 import { group, humans, said } from './support/telegram-hub.ts'
 import { tempDir } from './support/temp.ts'
 
-/** A hub in this process, with what is needed to give it a bridge to a Telegram of the running test's own. */
+/** Opens a hub in this process, and returns a function that starts its bridge to a fake Telegram. All of them end with the running test. */
 async function startInProcess() {
   const telegram = await startTelegram()
   telegram.chats.set(group, { type: 'group' })
@@ -32,7 +32,7 @@ async function startInProcess() {
     const log = pino({ level: 'silent' })
     const rest = { log, audit, consoleUrl: () => undefined }
     const started = new TelegramBridge({ hub, settings, tokenFile, aliveFile: join(dir, 'alive'), ...rest })
-    // Before the hub that it speaks with.
+    // Closed before the hub that it uses.
     onTestFinished(() => started.close())
   }
   return { hub, telegram, bridge }

@@ -53,7 +53,7 @@ test('T10 an update that is repeated, late, or numbered anew is one message', as
   telegram.update(two, first + 50)
   telegram.update(three, first + 20)
   await inboxOf(ovh5, 3)
-  // The same message of the chat, as another update: a number that began anew after a week.
+  // The same chat message in another update: after a week, update numbers may start anew.
   await until('all is confirmed', () => telegram.pending === 0)
   telegram.numberFrom(7)
   telegram.update(two)
@@ -63,12 +63,12 @@ test('T10 an update that is repeated, late, or numbered anew is one message', as
   await hub.crashAndRestart()
   telegram.update(send('five'))
   expect(await inboxOf(ovh5, 5)).toHaveLength(5)
-  // Nothing is confirmed twice: after a confirmation nothing is said of where to begin.
+  // Nothing is confirmed twice: after a confirmation, polls have no offset.
   await until('a poll without an offset', () => telegram.polls.at(-1)!.offset === undefined)
 })
 
 test('T11 while the disk is full nothing is confirmed to Telegram; it is delivered once there is room', async () => {
-  // In this process: no other way leads to a store that is full and has room again.
+  // In this process, where a store can be made full and then get room again.
   const telegram = await startTelegram()
   telegram.chats.set(group, { type: 'group' })
   const dir = tempDir('full')
@@ -131,7 +131,7 @@ test('T12 only the people of hub.json are accepted, by their numeric ids; others
   telegram.write(stranger.id, sean, '/send ovh5 in the chat of another')
   telegram.update({ channel_post: telegram.message(other, undefined, '/send ovh5 post') })
   telegram.press(group, stranger, shown!.id, 'aaaaaaaaaaaa:0')
-  // Members of the group talk to each other; nothing of that is ours, even where the bot hears it.
+  // Members of the group talk to each other, which the bot ignores even where it receives it.
   telegram.write(group, sean, 'has anybody seen my keys?')
   // These are accepted: with a changed user name, and without one.
   telegram.write(group, { ...sean, username: 'renamed' }, '/send ovh5 still sean')
@@ -142,7 +142,7 @@ test('T12 only the people of hub.json are accepted, by their numeric ids; others
     ['sean', 'still sean'],
     ['chas', 'still chas'],
   ])
-  // Only what was shown, and the word to a person of hub.json who forwarded something.
+  // The bot sent only the message shown above, and a note to the person who forwarded something.
   expect(
     telegram.sent.filter(({ text }) => !/no session|^Forwarded messages are not passed on/.test(text)),
   ).toHaveLength(1)
@@ -164,11 +164,11 @@ test('T13 a reply goes to the sender of the message that it answers, or the bot 
   const [ovh5, serclaude] = [await hub.join('ovh5'), await hub.join('serclaude')]
   await tell(ovh5, 'chas', 'for chas')
   const [shown] = await said(telegram, group, 1)
-  // Sean answers what was written to Chas: its sender hears it, as from Sean.
+  // Sean answers a message to Chas: its sender receives the answer as from Sean.
   telegram.write(group, sean, 'I know it', { reply_to: shown!.id })
   expect(await inboxOf(ovh5, 1)).toMatchObject([{ from: 'sean', body: 'I know it' }])
 
-  // A digest: with a number in front, or by a button.
+  // A digest is answered with a number in front, or by a button.
   telegram.spoil('sendMessage', {
     code: 429,
     description: 'Too Many Requests: retry after 1',
@@ -186,7 +186,7 @@ test('T13 a reply goes to the sender of the message that it answers, or the bot 
   telegram.press(group, sean, question.id, button.data)
   expect((await inboxOf(ovh5, 2))[1]).toMatchObject({ body: 'which one?' })
 
-  // More to one's own message, where that was one, goes where that went.
+  // A reply to one's own message has the same recipient as that message.
   const own = telegram.write(sean.id, sean, '/send ovh5 first')
   await inboxOf(ovh5, 3)
   telegram.write(sean.id, sean, 'and second', { reply_to: own })
@@ -194,7 +194,7 @@ test('T13 a reply goes to the sender of the message that it answers, or the bot 
 
   const gone = telegram.write(group, sean, 'to what?', { reply_to: question.id })
   expect((await answerTo(all, gone)).text).toMatch(/^I no longer know which message this answers\. Nothing was sent/)
-  // To other people's messages, or another bot's: that is talk among people.
+  // Replies to messages of other people or another bot are ignored.
   const talk = telegram.write(group, sean, 'right', { reply_to: 424242 })
   telegram.write(group, chas, '/send ovh5 the end')
   expect(await inboxOf(ovh5, 5)).toHaveLength(5)
@@ -334,7 +334,7 @@ test("no member can claim the id of a human's next message, and an id of others 
   const [eve, ovh5] = [await hub.join('eve'), await hub.join('ovh5')]
   const first = telegram.write(group, sean, '/send ovh5 one')
   await inboxOf(ovh5, 1)
-  // Everything that a member of the group sees: the bot's id, the chat, the numbers of messages.
+  // Everything that a member of the group can see: the bot's id, the chat, the numbers of messages.
   for (let n = first + 1; n <= first + 10; n++) {
     const id = messageIdFor(`telegram ${telegram.me.id} ${group} ${n}`)
     await eve.client.call(api.sendMessage, { body: { id, to: 'eve', body: '.' } })

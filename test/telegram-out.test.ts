@@ -8,7 +8,7 @@ import type { TestMember } from './support/hub.ts'
 import { chas, group, humans, inboxOf, said, sean, startTelegramHub, tell } from './support/telegram-hub.ts'
 import { until } from './support/until.ts'
 
-/** The text of a message without the line above it. */
+/** Returns the text of a message without the line above it. */
 const textOf = ({ text }: { text: string }) => text.slice(text.indexOf('\n') + 1)
 
 test("a message to a human reaches the group with a mention, and a reply to it reaches its sender's inbox", async () => {
@@ -29,7 +29,7 @@ test("a message to a human reaches the group with a mention, and a reply to it r
   await until('the sign for stored', () =>
     telegram.reactions.some(each => each.message === written && each.emoji === '👀'),
   )
-  // The machine's answer acks it, and stands in the thread of what it answers.
+  // The machine's answer acks the message that it answers, and is posted in its thread.
   await tell(ovh5, 'sean', 'Thanks.', { replyTo: answer!.id })
   await until('the sign for acked', () =>
     telegram.reactions.some(each => each.message === written && each.emoji === '👍'),
@@ -102,7 +102,7 @@ test('T01 texts of any length and script arrive completely, in parts that Telegr
       expect(part.text.isWellFormed()).toBe(true)
     })
   }
-  // Twenty thousand characters are no chat any more: they come as a file, whole.
+  // Twenty thousand characters are too long for a chat: they are sent as a file, complete.
   const long = 'Größe: one line of many.\n'.repeat(1_000).slice(0, 20_000)
   await tell(ovh5, 'sean', long)
   const file = (await until('the file', () => telegram.sent.find(({ document }) => document)))!
@@ -163,7 +163,7 @@ test('T04 a chat that Telegram limits waits, and only that chat; commands are an
   const shown = await said(telegram, group, 2)
   expect(shown.map(({ text }) => text.split(' ')[0]).sort()).toEqual(['You', 'ovh5'])
   expect(shown[0]!.at - toldAt).toBeGreaterThanOrEqual(1_000)
-  // An hour is an hour: nothing is tried there meanwhile. Asking for updates goes by its own.
+  // Nothing is sent to that chat for the whole hour. Polls for updates have a delay of their own.
   telegram.spoil('sendMessage', tooMany(3600), { chat: group })
   await tell(ovh5, 'sean', 'much later')
   const tries = () => telegram.calls.filter(method => method === 'sendMessage').length
@@ -301,7 +301,7 @@ function tooMany(retry_after: number) {
   return { code: 429, description: `Too Many Requests: retry after ${retry_after}`, parameters: { retry_after } }
 }
 
-/** No window of this length has more than 20 messages. */
+/** Expects that no window of this length has more than 20 messages. */
 function expectPace(all: { at: number }[], windowMs: number): void {
   for (const { at } of all)
     expect(all.filter(each => each.at >= at && each.at < at + windowMs).length).toBeLessThanOrEqual(20)

@@ -26,7 +26,7 @@ test('mail that a machine without a session leaves unread is told to its owner o
   expect(await inboxOf(chasclaude, 1)).toMatchObject([
     { from: 'sean', fromKind: 'human', replyTo: sent.id, body: 'Since this morning.' },
   ])
-  // Once: not again by looking, nor by another start.
+  // There is one notice: another check does not repeat it, nor does a restart.
   await hub.crashAndRestart()
   const second = await tell(chasclaude, 'seanclaude', 'And the other one?')
   const next = await until('the notice', () => telegram.said(group).find(({ text }) => text.includes(`#${second} `)))
@@ -61,7 +61,7 @@ test('/follow says when: at once, never, after a while; only a machine’s owner
   )
   expect(telegram.sent.every(({ text }) => !text.includes('unheard'))).toBe(true)
   expect(await ask('/follow chasclaude always')).toBe('chasclaude is not yours: only its owner follows it.')
-  // A session is online, and the owner is notified all the same.
+  // The owner is notified although a session is online.
   await seanclaude.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
   expect(await ask('/follow seanclaude always')).toBe(
     'seanclaude: you are notified of all its unread messages at once.',
@@ -114,7 +114,7 @@ test('T16 who is on mute waits, unless it is urgent, and comes after /unmute or 
   await until('the rest', () => telegram.sent.find(({ text }) => text.endsWith('\nlater')))
 })
 
-/** Says something in the group and waits until that is noted: so is then all that was said before it. */
+/** Posts a message to the group and waits until it is recorded, as are then all earlier posts. */
 async function settled(hub: TestHub, from: TestMember): Promise<void> {
   await tell(from, 'sean', 'and then')
   await until('it is noted', async () => {
@@ -162,7 +162,7 @@ test('a hub that was down reports it once when it is back', async () => {
   await hub.crashAndRestart()
   await tell(ovh5, 'sean', 'after')
   expect((await said(telegram, group, 3))[2]!.text).toContain('after')
-  // More than a day is more than Telegram keeps.
+  // More than a day, which is longer than Telegram stores updates.
   await hub.stop()
   const longAgo = new Date(Date.now() - 30 * 3600_000)
   utimesSync(alive, longAgo, longAgo)
@@ -221,7 +221,7 @@ test('mail for a project that has no session is told to the owner once, though o
     'billing',
     'shop',
   ])
-  // Once: neither by looking again nor after another start.
+  // There is one notice: another check does not repeat it, nor does a restart.
   await hub.crashAndRestart()
   await beat(seanclaude, 's2', 'shop')
   const second = await tell(chasclaude, 'seanclaude/billing', 'And now?')
@@ -286,7 +286,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   await tellThatLooks()
   expect(told()).toHaveLength(12)
 
-  /** Waits until the bridge has noted what it told, and has looked at all machines again: it tells of one that comes after. */
+  /** Waits until the bridge has recorded its notices and checked all machines again, by a new prompt that causes a notice. */
   async function tellThatLooks() {
     const tool = `Look${++looks}`
     await last.call(api.heartbeat, {

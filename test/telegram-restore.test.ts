@@ -4,7 +4,7 @@ import { hubNode, run } from './support/program.ts'
 import { group, inboxOf, said, sean, startTelegramHub, tell } from './support/telegram-hub.ts'
 import { until } from './support/until.ts'
 
-// Starts several programs.
+// Each test starts several programs.
 vi.setConfig({ testTimeout: 180_000 })
 
 test('after a restore no human gets a notice again that the backup records, and no update is processed twice', async () => {

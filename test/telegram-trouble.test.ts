@@ -13,7 +13,7 @@ test("T07 a group that becomes a supergroup is followed, whichever call reports 
   for (const way of ['error', 'update', 'both'] as const) {
     const { hub, telegram } = await startTelegramHub()
     const ovh5 = await hub.join('ovh5')
-    // Not our group: nothing moves.
+    // An update about another group changes nothing.
     telegram.update({ message: telegram.message(-777, sean, undefined, { migrate_to_chat_id: -1009999999999 }) })
     telegram.chats.delete(group)
     telegram.chats.set(supergroup, { type: 'supergroup', title: 'omelasai' })
@@ -122,7 +122,7 @@ test('T18 the token is only in its file and in the URLs of requests', async () =
   ]
   for (const text of shown) expect(text).not.toContain(telegram.token.split(':')[1])
   await hub.stop('SIGKILL')
-  // In none of its files either; grep says 1 for nothing found.
+  // Nor in any of its files; grep exits with 1 if it finds nothing.
   const secret = telegram.token.split(':')[1]!
   const { status, stdout } = spawnSync('grep', ['-rlF', '--', secret, hub.dataDir, `${hub.dataDir}.log`], {
     encoding: 'utf8',

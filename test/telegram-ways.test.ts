@@ -71,7 +71,7 @@ test('T13 lists, mentions anywhere, captions and forwards are each passed on, or
   expect(await inboxOf(one, 9)).toHaveLength(9)
   expect(telegram.sent.slice(before).filter(({ text }) => !text.includes('no session'))).toEqual([])
 
-  // A correction is addressed as what it corrects.
+  // A correction has the recipients of the message that it corrects.
   const edited = telegram.write(group, sean, '/send one, two: frist')
   await inboxOf(two, 4)
   telegram.update({ edited_message: telegram.message(group, sean, '/send one, two: first', { message_id: edited }) })
@@ -93,7 +93,7 @@ test('T13 a reply to a message shown by /inbox answers that message; only an own
   telegram.write(sean.id, sean, 'Yes', { reply_to: whole.id })
   expect((await inboxOf(ovh5, 2))[1]).toMatchObject({ from: 'sean', body: 'Yes', replyTo: expect.any(String) })
   expect((await inboxOf(seanclaude, 1))[0]!.answeredBy).toBe('sean')
-  // More than one: by its number, as in a digest.
+  // If there are several, one is answered by its number, as in a digest.
   const second = await tell(ovh5, 'seanclaude', 'And now?')
   const both = await view('/inbox', sean.id)
   telegram.write(sean.id, sean, `#${second} now too`, { reply_to: both.id })
@@ -112,7 +112,7 @@ test('a broadcast that several machines of one owner leave unread is told once, 
     'sean: one has not read this; no session yet.',
     expect.stringMatching(/^ovh5 → one, three, two #\d+ · /),
   ])
-  // Nor again where the owner has it in their own inbox.
+  // No notice is posted if the owner has the message in their own inbox.
   const own = await tell(ovh5, ['sean', 'two'], 'For you both.')
   const next = await tell(ovh5, 'two', 'For the machine.')
   await until('the next', () => telegram.said(group).find(({ text }) => text.includes(`two #${next} `)))

@@ -11,10 +11,10 @@ import { Newcomer, readJson } from './support/newcomer.ts'
 import { startTlsProxy, testAuthority } from './support/tls-proxy.ts'
 import { until } from './support/until.ts'
 
-/** The authority of our own, for curl and for Node. */
+/** Makes curl and Node trust the test authority. */
 const trust = { CURL_CA_BUNDLE: testAuthority, NODE_EXTRA_CA_CERTS: testAuthority }
 
-/** Only the proxy's clients may come from far away. */
+/** Only clients of the proxy may have other addresses. */
 const config = { trustedProxies: ['127.0.0.1'] }
 
 test('through a TLS proxy a machine joins by https, sends, reads and receives events', async () => {

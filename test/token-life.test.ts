@@ -35,7 +35,7 @@ test('a machine renews its token in time, whatever interruptions occur; one that
   expect(tokenOf(sean)).toBe(first)
 
   pass(16)
-  // Two sessions and some commands at once.
+  // Two sessions and several commands run concurrently.
   const { call } = await sean.mcp()
   await Promise.all([call('inbox'), sean.run(['inbox']), sean.run(['machines']), sean.run(['send', 'away', 'hello'])])
   await until('the token is renewed', () => tokenOf(sean) !== first)
@@ -47,12 +47,12 @@ test('a machine renews its token in time, whatever interruptions occur; one that
     [parseToken(first)!.id, true],
     [parseToken(second)!.id, false],
   ])
-  // Killed after the new token was on disk, and before the hub received it.
+  // State after a kill when the new token was on disk, but the hub had not received it.
   const [early, next] = [tokenOf(lost), mintToken('machine')]
   writeFileSync(nextFile(lost, early), `${next}\n`, { mode: 0o600 })
   expect((await lost.run(['inbox'])).code).toBe(0)
   expect([tokenOf(lost), leftovers(lost)]).toEqual([next, []])
-  // Killed after the hub had it, and asleep until the old one had ended.
+  // State after a kill when the hub had received it. The machine then sleeps until the old token has ended.
   const [old, known] = [tokenOf(cut), mintToken('machine')]
   writeFileSync(nextFile(cut, old), `${known}\n`, { mode: 0o600 })
   await hub.client(old).call(api.renewToken, { body: { token: known } })
@@ -83,17 +83,17 @@ test('a machine renews its token in time, whatever interruptions occur; one that
   const late = await away.run(['inbox'])
   expect(late.code).toBe(1)
   expect(late.stderr).toMatch(/token of away reached the age .*\n.*claude-net invite away/)
-  // The hub proves itself by a token that has ended, too.
+  // The hub also proves itself by a token that has ended.
   expect((await away.run(['pin'])).code).toBe(0)
-  // However often it asks: it has shown a whole token, so it guesses none.
+  // Any number of attempts is allowed: they show a complete token, so they are not guesses.
   for (let n = 0; n < 5; n++) expect(errorOf(await asks(hub, lateToken)).code).toBe('unauthorized')
   const { stdout } = await run(['members', '--data', hub.dataDir])
   expect(stdout).toMatch(/away .*its token ended by age/)
   expect(stdout).toMatch(/sean .*days old/)
   const { lines } = await admin.call(api.listAudit, { query: { action: 'renewToken' } })
-  // The one that was cut off has asked twice.
+  // The machine that was killed in between has requested it twice.
   expect(lines.map(({ actor }) => actor).sort()).toEqual(['cut', 'cut', 'lost', 'sean'])
-  // Its inbox waits for the new token.
+  // Its inbox is kept for the new token.
   const { code } = await admin.call(api.invite, { body: { name: 'away' } })
   const token = mintToken('machine')
   await hub.client().call(api.join, { body: { code, machine: 'away', token } })
@@ -125,7 +125,7 @@ test('members shows the age and the last use of tokens, even after a restart of 
 test("a hub restored to a time before a renewal accepts the machine's new token", async () => {
   const machine = await startMachine(hub, 'restored')
   const [first, second] = [tokenOf(machine), mintToken('machine')]
-  // As after a renewal of which the hub has forgotten.
+  // State after a renewal that the hub has lost.
   writeFileSync(join(machine.home, 'token.before'), `${first}\n`, { mode: 0o600 })
   writeFileSync(join(machine.home, 'token'), `${second}\n`, { mode: 0o600 })
   expect((await machine.run(['inbox'])).code).toBe(0)

@@ -11,10 +11,10 @@ import { type Sshd, sshProcesses, startSshd } from './support/sshd.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+// The tests wait for ssh to notice silence, or for many processes to start, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-/** The host of the hub and its containers, as LXC gives out addresses; ovh5, which reaches that host; a laptop, which reaches ovh5. */
+/** Addresses: the hub's host and its container, as LXC assigns them; ovh5, which reaches that host; a laptop, which reaches ovh5. */
 const at = {
   bridge: '10.0.3.1',
   container: '10.0.3.57',
@@ -67,12 +67,12 @@ test('a laptop that reaches only the sshd of ovh5, and a container at the bridge
   await chasSession.call('send', { to: 'laptopclaude', message: 'to the laptop' })
   expect((await laptopSession.call('inbox', { ack: true })).text).toContain('> to the laptop')
   expect((await onLaptop.run('machines')).stdout).toMatch(/^chasclaude +machine +online/m)
-  // Its address is ovh5's loopback, which proves nothing: who it is, its token says.
+  // The hub sees the loopback address of ovh5, so only the token identifies the laptop.
   expect((await laptopSession.call('machines')).text).toContain('You are laptopclaude')
   expect(sshProcesses(join(onLaptop.home, 'run'))).toHaveLength(1)
 })
 
-/** Installs the relay on ovh5 into a tree of its own, and runs what systemd would run. */
+/** Installs the relay on ovh5 into a tree of its own, and runs the command of its unit. */
 async function startRelay(hub: TestHub, hubSshd: Sshd, ovh5: string[]): Promise<void> {
   const root = tempDir('relay')
   const onOvh5 = new Newcomer(hub, ovh5)
@@ -87,7 +87,7 @@ async function startRelay(hub: TestHub, hubSshd: Sshd, ovh5: string[]): Promise<
   const unit = readFileSync(join(root, 'etc/systemd/system/claude-net-relay.service'), 'utf8')
   const [, line] = /^ExecStart=(.*)$/m.exec(unit)!
   const inTree = line!
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd's own way to say it
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd's own syntax
     .replace('${CREDENTIALS_DIRECTORY}', '/etc/claude-net-relay')
     .replaceAll('/etc/claude-net-relay', join(root, 'etc/claude-net-relay'))
   const [command, ...args] = [...ovh5, ...inTree.split(' ')]

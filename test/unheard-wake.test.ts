@@ -13,7 +13,7 @@ test('a message whose wakes all failed is announced at the next prompt, once', {
   const sean = await startMachine(hub, 'seanclaude')
   const claude = await startClaude(sean)
   await claude.mcp()
-  // Nothing is left but a channel, which is not enabled: no hook waits, and the socket would hold what comes.
+  // The only rung left is a channel, which is not enabled: no hook waits, and the socket would hold messages back.
   await claude.hook('Stop', { permission_mode: 'bypassPermissions' })
   await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })
   const files = (place: string) => {
@@ -21,7 +21,7 @@ test('a message whose wakes all failed is announced at the next prompt, once', {
     return existsSync(dir) ? readdirSync(dir) : []
   }
   await until('the wake', () => files('told').length === 1)
-  // A rung that moves nothing has 2.5 s.
+  // A rung without effect ends after 2.5 s.
   await until('its end', () => files('news').length === 1, 90_000)
   expect(await claude.hook('UserPromptSubmit')).toContain('> hello')
   for (const event of ['PostToolUse', 'Stop', 'UserPromptSubmit']) expect(await claude.hook(event)).toBe('')

@@ -13,10 +13,10 @@ import { cleanEnv, machineNode, program, type Ran, ranOf } from './support/progr
 import { raw } from './support/raw.ts'
 import { testIdentity } from './support/test-identity.ts'
 
-// Each starts several programs; a busy machine takes its time.
+// Each test starts several programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-/** A machine whose client is an older build than the hub's. */
+/** Creates a machine whose client is an older build than the hub's. */
 async function machineBehind(): Promise<{ hub: TestHub; sean: TestMachine; client: string }> {
   const hub = await startHub()
   const sean = await startMachine(hub, 'seanclaude')
@@ -28,7 +28,7 @@ async function machineBehind(): Promise<{ hub: TestHub; sean: TestMachine; clien
 
 const { privateKey, certificate, hubKey } = testIdentity
 
-/** Makes what `answer` answers the hub of the machine, proven by a key that it has pinned. Ends with the test. */
+/** Makes a server with the handler `answer` the hub of the machine, with a key that the machine has pinned. Closed with the test. */
 async function playHub(machine: TestMachine, answer: RequestListener): Promise<void> {
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
   const server = createServer({ key, cert: certificate }, answer).listen(0, '127.0.0.1')
@@ -40,7 +40,7 @@ async function playHub(machine: TestMachine, answer: RequestListener): Promise<v
   writeFileSync(join(machine.home, 'config.json'), JSON.stringify(config))
 }
 
-/** Runs a command with the client that is on the machine. */
+/** Runs a command with the client that is installed on the machine. */
 async function onMachine(machine: TestMachine, ...args: string[]): Promise<Ran> {
   const child = spawn(machineNode, [join(machine.home, 'claude-net.mjs'), ...args], { env: cleanEnv(machine.env) })
   return ranOf(child)
@@ -77,7 +77,7 @@ test('no program is requested from an unproven hub; on its own host the director
   const { hub, sean, client } = await machineBehind()
   const before = readFileSync(client)
   let asked = 0
-  // It has the port, speaks in the clear, and hands out a program of its own.
+  // A process at the hub's port that speaks plain HTTP and offers a program of its own.
   const squatter = createPlainServer((_, answer) => {
     asked++
     answer.end('process.exit(1)')
@@ -118,7 +118,7 @@ test.for(['cut', 'other bytes', 'endless', 'not a program'] as const)(
     other[1000]! ^= 1
     const fake = Buffer.from('process.exit(1)\n')
     const announced = fault === 'not a program' ? fake : good
-    // Something between the machine and its hub.
+    // A hub whose response was altered.
     await playHub(sean, (request, answer) => {
       if (request.url === '/client/claude-net.json') {
         const sha256 = createHash('sha256').update(announced).digest('hex')

@@ -17,7 +17,7 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const old = goldenFile('hub-v1.db')
 
-/** A data directory with a store of schema 1. */
+/** Creates a data directory with a store of schema 1. */
 function oldStore(dir = join(tempDir('upgrade'), 'data')): string {
   rmSync(dir, { recursive: true, force: true })
   cpSync(old, join(dir, 'hub.db'))
@@ -67,7 +67,7 @@ test('the last three of these backups are kept', async () => {
 
 test('without room for the backup nothing is upgraded, and the error says what to do', async () => {
   const dataDir = oldStore()
-  // A file in place of the directory: permissions would not stop root.
+  // A file in place of the directory, since permissions would not stop root.
   cpSync(old, join(dataDir, 'backups'))
   const ended = await start(dataDir)
   expect(ended).toMatchObject({
@@ -113,13 +113,13 @@ test('a hub killed at any point of an upgrade leaves the old schema or the new o
   for (const [call, nth] of Object.entries(points).flatMap(([call, nths]) => nths.map(nth => [call, nth] as const))) {
     const dataDir = oldStore(join(dir, 'data'))
     const [strace, ...before] = killedAt(call, nth)
-    // An address that no host has (RFC 5737): were it not killed, it would upgrade, and end.
+    // No host has this address (RFC 5737), so a hub that is not killed upgrades the store and then exits.
     const args = ['hub', '--host', '192.0.2.1', '--data', dataDir]
     const ended = await run(args, { node: strace!, before: [...before, hubNode] })
     expect(ended.code, `killed at ${call} ${nth}`).toBe(null)
     const store = join(dataDir, 'hub.db')
     {
-      // Opened as any program would: the log is played back, nothing is upgraded.
+      // Opened without the program: SQLite recovers the log, and nothing is upgraded.
       using db = new DatabaseSync(store)
       db.exec('pragma journal_mode = delete')
     }

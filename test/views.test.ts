@@ -7,7 +7,7 @@ import { emptiedHub } from './support/shared-hub.ts'
 
 const hubAlone = emptiedHub()
 
-/** Sean owns seanclaude and laptop, jaz owns jazclaude; ann owns nothing. */
+/** Creates a hub on which sean owns seanclaude and laptop, jaz owns jazclaude, and ann owns nothing. */
 async function org() {
   const hub = await hubAlone()
   const [sean, jaz, ann] = [
@@ -32,7 +32,7 @@ async function bodies({ client }: TestMember, query: RequestOf<typeof api.listMe
   return (await client.call(api.listMessages, { query })).messages.map(({ message }) => message.body)
 }
 
-/** The code of the error that a call is refused with. */
+/** Returns the error code with which a call is refused. */
 function codeOf<R extends Route>({ client }: TestMember, route: R, request: object = {}): Promise<string> {
   return client.call(route as never, request as never).then(
     () => 'ok',
@@ -56,7 +56,7 @@ test('a human reads the messages of machines that they own, and of no others; af
     'between two of sean',
     'the walrus question',
   ])
-  // As ever, without `of` it is one's own.
+  // Without `of`, a member sees their own.
   expect(await bodies(sean)).toEqual(['to sean himself'])
   expect(await one(sean)).toBe('ok')
   expect(await one(jaz)).toBe('ok')
@@ -161,7 +161,7 @@ test('conversations: a human sees those of their machines too, an admin all with
   expect(await pairs(seanclaude)).toHaveLength(3)
   for (const by of [ann, laptop, jazclaude])
     expect(await codeOf(by, api.listConversations, { query: { of: 'seanclaude' } }), by.name).toBe('forbidden')
-  // Those of earlier tests are there too, between members who are gone.
+  // Those of earlier tests are listed too, between deleted members.
   const seen = (await list(admin)).filter(({ of }) => !of.includes('#'))
   expect(seen.map(({ of, with: other }) => `${of} ${other}`)).toEqual([
     'ann all',
@@ -213,10 +213,10 @@ test('with=mail each sees the unread messages and open questions of their member
     'seanclaude 1 since',
   ])
   expect(all.open.slice(0, 2)).toEqual(['seanclaude ', 'jazclaude '])
-  // Without it nothing of this is there.
+  // Without `with`, these fields are absent.
   const { members } = await sean.client.call(api.listMachines)
   expect(members.some(member => 'unread' in member || 'oldestUnreadAt' in member)).toBe(false)
-  // An answer of the owner is an answer.
+  // An answer by the owner counts as an answer.
   await send(sean, 'jazclaude', 'yes', { replyTo: first.id, answersFor: 'seanclaude' })
   expect((await mail(jazclaude)).open).toEqual([])
 })
@@ -234,7 +234,7 @@ test('charts count only messages that the caller may see', async () => {
   expect(await sends(ann)).toBe(1)
   expect(await sends(jaz)).toBe(2)
   expect(await sends(laptop)).toBe(1)
-  // Another span than that which is kept.
+  // Another span than the precomputed one.
   expect(await sends(admin, { hours: 25 })).toBe(before + 3)
   for (const by of [ann, jaz, laptop, jazclaude])
     expect(await codeOf(by, api.charts, { query: { of: 'seanclaude' } }), by.name).toBe('forbidden')

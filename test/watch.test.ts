@@ -34,7 +34,7 @@ test('prints all unread messages, then new ones, without gap or repetition when 
   await hub.crashAndRestart()
   for (let n = 0; n < 3; n++) await send()
   await caughtUp()
-  // One more: had an event been repeated, it would stand before this one.
+  // A repeated event would be printed before this one.
   await send()
   await caughtUp()
   expect(seen().map(({ data }) => data.id)).toEqual(sent)
@@ -94,19 +94,19 @@ test('a receipt that arrives while the connection is broken is shown, even if no
   expect(withoutTimes(watching.lines.slice(1))).toEqual(['chasclaude is online', `chasclaude acked ${id}`])
 })
 
-/** Lines without the time of day in front. */
+/** Returns the lines without the time of day in front. */
 function withoutTimes(lines: string[]): string[] {
   return lines.map(line => line.replace(/^[0-2]\d:[0-5]\d:[0-5]\d {2}/, ''))
 }
 
 interface Watching {
-  /** Its output so far. */
+  /** Lines of its output so far. */
   lines: string[]
   stderr: () => string
   stop: (signal: NodeJS.Signals) => Promise<number | null>
 }
 
-/** `claude-net watch` as `machine`, until it is stopped or the test ends. */
+/** Starts `claude-net watch` as `machine`. It runs until it is stopped or the test ends. */
 function watch(machine: TestMachine, ...options: string[]): Watching {
   const child = spawn(machineNode, [program, 'watch', ...options], { env: cleanEnv(machine.env) })
   onTestFinished(() => void child.kill('SIGKILL'))

@@ -25,13 +25,13 @@ beforeAll(async () => {
 const admin = () => hub.client(hub.adminToken)
 let made = 0
 
-/** A new webhook whose events go to ana. */
+/** Creates a webhook whose events are sent to ana. */
 async function webhook(source: WebhookRequest['source'], more: Partial<WebhookRequest> = {}) {
   const body = { name: `hook-${++made}`, source, to: ['ana'], ...more }
   return { ...(await admin().call(api.addWebhook, { body })), to: body.to }
 }
 
-/** Ana's unread messages from a webhook, which are read with that. */
+/** Returns ana's unread messages from a webhook, and acks them. */
 async function newsOf(name: string): Promise<InboxMessage[]> {
   const { messages } = await ana.client.call(api.readInbox)
   const own = messages.filter(({ from }) => from === name)
@@ -108,7 +108,7 @@ describe('a call of GitHub', () => {
     expect(first.status).toBe(201)
     const again = [
       await github(hook, 'issues', { delivery }),
-      // The signature says nothing of the name of the delivery.
+      // The signature does not cover the name of the delivery.
       await github(hook, 'issues', { delivery: randomUUID() }),
       await github(hook, 'issues', { headers: { 'x-github-delivery': '' } }),
       await github(hook, 'issues', { delivery, payload: { ...githubPayloads.issues, action: 'edited' } }),
@@ -121,7 +121,7 @@ describe('a call of GitHub', () => {
     expect((await github(hook, 'issues', { delivery })).status).toBe(200)
     await Promise.all(Array.from({ length: 5 }, () => github(hook, 'star')))
     expect(await newsOf(hook.name)).toHaveLength(1)
-    // Another webhook knows nothing of it.
+    // Another webhook accepts the same delivery.
     expect((await github(await webhook('github'), 'issues', { delivery })).status).toBe(201)
   })
 
@@ -140,7 +140,7 @@ describe('a call of GitHub', () => {
     ['with the secret itself as a signature', (_, secret) => ({ 'x-hub-signature-256': `sha256=${secret}` })],
   ])('%s is refused before its body is read, and audited without its payload', async ([, forge]) => {
     const hook = await webhook('github')
-    // Not even JSON: nothing looks into it before it is proven.
+    // Not even JSON, to show that an unauthenticated body is not parsed.
     const body = `not json ${'secret words '.repeat(20)}`
     const answer = await raw(hub, {
       path: hook.path,
@@ -292,7 +292,7 @@ describe('a call of GitLab', () => {
     const body = JSON.stringify(gitlabPayloads['Pipeline Hook'])
     expect((await call(hook.path, standardHeaders(body, hook.signingSecret!, 'k1'))).status).toBe(200)
     expect((await call(hook.path, standardHeaders(body, hook.signingSecret!, 'k2'))).status).toBe(201)
-    // GitLab before 17.4 names no delivery: its body does.
+    // GitLab before 17.4 does not name deliveries, so the body identifies them.
     expect((await call(hook.path, token)).status).toBe(201)
     expect((await call(hook.path, token)).status).toBe(200)
     const news = await newsOf(hook.name)
@@ -394,7 +394,7 @@ describe('a generic call', () => {
       const late = await call(signed('msg_3', time))
       expect(late).toMatchObject({ status: 401, json: { error: { message: expect.stringContaining('5 minutes') } } })
     }
-    // During a rotation of theirs senders sign with two secrets.
+    // While a sender rotates its secret, it signs with both.
     const two = signed('msg_4')
     expect(
       (await call({ ...two, 'webhook-signature': `v1,${'A'.repeat(43)}= v1a,xyz ${two['webhook-signature']}` })).status,

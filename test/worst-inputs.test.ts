@@ -52,14 +52,14 @@ afterAll(async () => {
 
 const names = (letter: string, from: number, count: number) =>
   Array.from({ length: count }, (_, n) => `${letter}${from + n}`)
-/** Every character of it but the last has six as JSON. */
+/** Each character except the last takes six as JSON. */
 const longest = `${'\u0001'.repeat(32 * 1024 - 1)}x`
 
-/** Largest allowed cost of a route. */
+/** Maximum cost of a route. */
 interface Cost {
-  /** Statements and rows that the main thread asks of SQLite before it looks after others. */
+  /** Number of statements run and rows read by the main thread between two turns of the event loop. */
   atOnce: number
-  /** Bytes of the answer. */
+  /** Size of the response. */
   bytes: number
   /** Default 200. */
   status?: number
@@ -72,13 +72,10 @@ const kib = 1024
 const page = 1024 * kib
 /** Bound for requests whose cost does not grow with the store. The hub's own indexing, 500 rows at a time, may interleave. */
 const little: Cost = { atOnce: 1000, bytes: 4 * kib }
-/** Bound for requests that look up something of each of 2,000 members. */
+/** Bound for requests that look up something about each of 2,000 members. */
 const ofMembers: Cost = { atOnce: 8000, bytes: page }
 
-/**
- * For each route the request that makes the hub work hardest, and how hard that may be; or why there is none. A route that is new
- * must be thought of here.
- */
+/** The most expensive request of each route and its maximum cost, or the reason why there is none. A new route must be added here. */
 const worst: Record<RouteName, Worst | string> = {
   health: [little, () => ({ path: '/healthz' })],
   ready: [little, () => ({ path: '/readyz' })],
@@ -112,9 +109,9 @@ const worst: Record<RouteName, Worst | string> = {
     () => ({ path: `/v1/messages?before=${store.afterLong}`, token: tokens.machine }),
   ],
   charts: [{ ...ofMembers, bytes: 16 * kib }, () => ({ path: '/v1/charts?hours=720', token: tokens.human })],
-  // The owner of every machine.
+  // The token belongs to the owner of every machine.
   listConversations: [{ ...little, bytes: 256 * kib }, () => ({ path: '/v1/conversations', token: tokens.human })],
-  // A page of 100, and the next 1,000, among which newer messages of the same senders are counted.
+  // Reads a page of 100, and the next 1,000, among which newer messages of the same senders are counted.
   readInbox: [{ atOnce: 1200, bytes: page }, () => ({ path: '/v1/inbox', token: tokens.machine })],
   listLater: [{ ...little, bytes: page }, () => ({ path: '/v1/later', token: tokens.machine })],
   cancelLater: [
@@ -181,7 +178,7 @@ const worst: Record<RouteName, Worst | string> = {
       path: '/mcp',
       token: tokens.machine,
       headers: { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-03-26' },
-      // The most is 100; each of them comes in a turn of its own.
+      // Up to 100 are allowed; each is executed in a turn of its own.
       body: Array.from({ length: 20 }, (_, id) => ({
         jsonrpc: '2.0',
         id,
@@ -333,7 +330,7 @@ const worst: Record<RouteName, Worst | string> = {
   deleteOutgoing: [little, () => ({ path: '/v1/admin/outgoing/out', method: 'DELETE', token: tokens.admin })],
 }
 
-/** Tables that grow with what is sent: the main thread never reads one from end to end. */
+/** Tables that grow with the number of messages: the main thread never scans one completely. */
 const growing = 'message|delivery|delivery_by_seq|unread|sent|received|answer'
 
 test.each(Object.keys(api) as RouteName[])('%s stays within its bound for its costliest input', async name => {
@@ -348,7 +345,7 @@ test.each(Object.keys(api) as RouteName[])('%s stays within its bound for its co
   expect([...work.texts].filter(readsAll)).toEqual([])
 })
 
-/** Whether a statement goes through all of a table that grows. */
+/** Reports whether a statement scans all of a table that grows. */
 function readsAll(sql: string): boolean {
   if (!/^\s*(select|insert|update|delete)/.test(sql)) return false
   const aliases = [...sql.matchAll(new RegExp(`\\b(?:from|join) (?:${growing}) ([a-z])\\b`, 'g'))].map(
@@ -361,9 +358,11 @@ function readsAll(sql: string): boolean {
     .some(({ detail }) => scan.test(String(detail)))
 }
 
-/** The worst case of each question to the reading thread, with its most statements and rows. All but the search stay far below. */
+/**
+ * The worst case of each question to the reading thread, with its maximum number of statements and rows. All but the search stay far below.
+ */
 const worstQuestions: { [Name in QuestionName]: [most: number, argument: () => ArgumentOf<Name>] } = {
-  // Nothing is indexed yet: every text of the reader is scanned.
+  // Before anything is indexed, every text of the reader is scanned.
   history: [
     50_000,
     () => ({ viewer: { member: store.reader, readsTexts: false }, q: 'ba bab wor que', before: 1e9, limit: 100 }),
