@@ -31,8 +31,8 @@ export function Body({ of, whole = false }: { of: Told; whole?: boolean }) {
 export function missing({ withheld, damaged, textDeletedAt, bytes }: Told): string | undefined {
   if (withheld) return `The text (${bytesInWords(bytes ?? 0)}) is not shown to an admin.`
   if (textDeletedAt)
-    return `The hub deleted the text on ${new Date(textDeletedAt).toLocaleDateString('en-GB')}: it keeps texts no longer.`
-  return damaged ? 'The disk of the hub has damaged this message.' : undefined
+    return `The hub deleted the text on ${new Date(textDeletedAt).toLocaleDateString('en-GB')}: its retention had ended.`
+  return damaged ? 'This message is damaged on the disk of the hub.' : undefined
 }
 
 /** The first lines of a long text, all of a short one. */

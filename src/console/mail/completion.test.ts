@@ -49,7 +49,7 @@ test('after a slash the projects of that machine are suggested, by its name or a
 test('a suggestion describes the name', () => {
   const noteOf = (word: string) => suggestions(directory, word, [], 'ana')[0]!.note
   expect(noteOf('api')).toBe('alias of backend-1')
-  expect(noteOf('sean')).toBe('machine of sean')
+  expect(noteOf('sean')).toBe('machine owned by sean')
   expect(noteOf('back')).toBe('group of 4: backend-1, backend-2, ana, …')
   expect(noteOf('backend-1/b')).toBe('project with 2 sessions')
 })

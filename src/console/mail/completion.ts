@@ -1,3 +1,5 @@
+import { kindInWords } from './words.ts'
+
 /** Possible recipients, as listed by `GET /v1/machines`. */
 export interface Directory {
   members: readonly {
@@ -78,7 +80,15 @@ function namesOf({ members, groups = [] }: Directory, you: string): Suggestion[]
   const others = members.filter(({ kind }) => kind === 'machine' || kind === 'human')
   return [
     ...others.flatMap(({ name, kind, owner, aliases, online }) => [
-      ...(name === you ? [] : [{ address: name, note: owner === null ? kind : `${kind} of ${owner}`, online }]),
+      ...(name === you
+        ? []
+        : [
+            {
+              address: name,
+              note: owner === null ? kindInWords(kind) : `${kindInWords(kind)} owned by ${owner}`,
+              online,
+            },
+          ]),
       ...(name === you ? [] : aliases.map(alias => ({ address: alias, note: `alias of ${name}`, online }))),
     ]),
     ...groups.map(group => ({

@@ -29,17 +29,17 @@ interface ComposeProps {
 const intents = [
   ['', 'Default intent'],
   ['request', 'Request: needs an answer'],
-  ['inform', 'Inform: needs none'],
+  ['inform', 'Inform: needs no answer'],
   ['urgent', 'Urgent: needs attention now'],
 ] as const
 
 const answerIntents = [
   ['', 'Answer'],
-  ['request', 'Answer and ask back'],
-  ['urgent', 'Answer, urgent'],
+  ['request', 'Answer with a request'],
+  ['urgent', 'Urgent answer'],
 ] as const
 
-/** Form for a message: text, intent, delivery time and expiry. The draft is stored in the browser. */
+/** Form for a message: text, intent, time to send it and expiry. The draft is stored in the browser. */
 export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
   const draft = kept.draft.value
   const wrong = useSignal<Wrong>({})
@@ -86,7 +86,7 @@ export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
         <p class="answering">
           <Icon name="reply" size={15} />
           <span>
-            {draft.answersFor !== undefined && <>For {draft.answersFor}: </>}answers{' '}
+            {draft.answersFor === undefined ? 'Answer to' : `Answer for ${draft.answersFor} to`}{' '}
             <Line max={80}>{answers ?? 'a message'}</Line>
           </span>
           <Button
@@ -95,7 +95,7 @@ export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
             iconOnly
             onClick={() => change({ replyTo: undefined, answersFor: undefined, ...(draft.answersFor && { to: '' }) })}
           >
-            Do not answer it
+            Do not send as an answer
           </Button>
         </p>
       )}
@@ -115,9 +115,9 @@ export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
       {isMore.value && (
         <div class="compose-more">
           <Field
-            label="Deliver at"
+            label="Send at"
             value={draft.at}
-            placeholder="at once"
+            placeholder="now"
             onInput={at => change({ at })}
             hint={whenInWords(draft.at, clock) ?? 'in 10m, tomorrow 9:00, friday 14:30'}
             error={wrong.value.at}
@@ -127,14 +127,14 @@ export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
             value={draft.expires}
             placeholder="never"
             onInput={expires => change({ expires })}
-            hint="30m, 2h, 7d: who has not read it by then need not"
+            hint="30m, 2h, 7d: if it is still unread then, it expires"
             error={wrong.value.expires}
           />
         </div>
       )}
       <div class="compose-actions">
         <Select
-          label="What it wants"
+          label="Intent"
           bare
           value={draft.intent}
           onInput={intent => change({ intent: intent as Draft['intent'] })}
@@ -144,17 +144,17 @@ export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
           look="plain"
           icon="clock"
           iconOnly
-          title="Later, and how long it lives"
+          title="Schedule and expiry"
           onClick={() => (isMore.value = !isMore.value)}
         >
-          Later, and how long it lives
+          Schedule and expiry
         </Button>
         <span class="hint grow compose-note">
           {bytes > maxBytes * 0.9
             ? `${bytesInWords(bytes)} of ${bytesInWords(maxBytes)}`
             : draftsLast()
-              ? 'Ctrl+Enter sends'
-              : 'This browser cannot keep the draft: it is lost when the page is closed.'}
+              ? 'Ctrl+Enter to send'
+              : 'This browser cannot store the draft: it is lost when the page is closed.'}
         </span>
         <Button look="main" icon={draft.at.trim() === '' ? 'send' : 'clock'} type="submit">
           {draft.at.trim() === '' ? 'Send' : 'Send later'}

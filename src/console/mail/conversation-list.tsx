@@ -37,7 +37,7 @@ export function ConversationList({ chosen }: { chosen?: readonly [of: string, ot
             value={only.value}
             onInput={value => (only.value = value)}
             options={[
-              ['', 'Mine and my machines'],
+              ['', 'All inboxes'],
               ...owners.map(name => [name, name === me.name ? `${name} (me)` : name] as const),
             ]}
           />
@@ -52,8 +52,8 @@ export function ConversationList({ chosen }: { chosen?: readonly [of: string, ot
       ) : list.items.value.length === 0 ? (
         <Empty icon="conversations" title="No messages yet">
           {me.role === 'admin'
-            ? 'What members write to each other is listed here.'
-            : 'What you write and what is written to you is listed here.'}
+            ? 'Conversations between members appear here.'
+            : 'Conversations appear here once you send or receive a message.'}
         </Empty>
       ) : (
         <VirtualList items={list.items.value} keyOf={keyOf} estimate={68} label="Conversations" onNearEnd={list.more}>
@@ -99,11 +99,11 @@ function ListRow({ item, me, isChosen }: { item: Listed; me: string; isChosen: b
           {lastFrom !== other && <span>{lastFrom === me ? 'you' : visibleLine(lastFrom, 64)}: </span>}
           {beginning === undefined ? <i>text not shown</i> : <Line max={140}>{beginning}</Line>}
         </span>
-        {waits > 0 && <Badge tone="warn">{waits} to send</Badge>}
+        {waits > 0 && <Badge tone="warn">{waits} unsent</Badge>}
         {draftAt(place)?.body && <Badge tone="info">draft</Badge>}
         {openQuestions > 0 && (
           <Badge tone="info">
-            {openQuestions} {openQuestions === 1 ? 'question' : 'questions'}
+            {openQuestions} open {openQuestions === 1 ? 'request' : 'requests'}
           </Badge>
         )}
         <Count of={unread} noun="unread" />

@@ -1,6 +1,7 @@
 import { effect, useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { presenceInWords } from '../../text/presence.ts'
+import { count } from '../../text/spans.ts'
 import { visibleLine } from '../../text/visible.ts'
 import { call } from '../api.ts'
 import { live, onLive } from '../live.ts'
@@ -25,7 +26,7 @@ import { ack } from './read-marks.ts'
 import { onStored, outgoing } from './sends.ts'
 import type { Row } from './threads.ts'
 import { useDraft } from './use-draft.ts'
-import { beginningLine, isUnreadBy } from './words.ts'
+import { beginningLine, isUnreadBy, kindInWords } from './words.ts'
 
 type Item = { kind: 'top' } | { kind: 'message'; row: Row<Shown> } | { kind: 'outgoing'; item: Outgoing }
 
@@ -79,17 +80,20 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
         <Partner of={of} other={other} isOwn={isOwn} />
         <div class="actions">
           {unread.length > 0 && (
-            <Button icon="check" onClick={() => acked(unread).then(() => toast(`${unread.length} acked.`))}>
+            <Button
+              icon="check"
+              onClick={() => acked(unread).then(() => toast(`${count(unread.length, 'message')} acked.`))}
+            >
               Ack {unread.length}
             </Button>
           )}
           <a
             class="button plain icon-only"
             href={href('search', [], { with: other, of: isOwn ? '' : of })}
-            title="Search here"
+            title="Search this conversation"
           >
             <Icon name="search" />
-            <span class="hidden">Search here</span>
+            <span class="hidden">Search this conversation</span>
           </a>
         </div>
       </header>
@@ -101,20 +105,20 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
         )
       ) : rows.length + sending.length === 0 ? (
         <Empty icon="conversations" title="No messages yet">
-          Nothing has passed between {visibleLine(of, 64)} and {visibleLine(other, 64)}.
+          {visibleLine(of, 64)} and {visibleLine(other, 64)} have not exchanged any messages.
         </Empty>
       ) : (
         <>
           {conversation.isLoadingOlder.value && (
             <p class="loading-older" role="status">
-              Older messages are loading …
+              Loading older messages…
             </p>
           )}
           <VirtualList
             items={items}
             keyOf={keyOf}
             estimate={104}
-            label="Messages, the newest last"
+            label="Messages, newest last"
             stickToEnd
             onNearStart={() => void conversation.older()}
           >
@@ -171,9 +175,9 @@ function Partner({ of, other, isOwn }: { of: string; other: string; isOwn: boole
       </h1>
       <p class="hint">
         {member
-          ? `${member.kind}${member.owner === null ? '' : ` of ${member.owner}`}, ${presenceInWords(member, now.value)}`
+          ? `${kindInWords(member.kind)}${member.owner === null ? '' : ` owned by ${member.owner}`}, ${presenceInWords(member, now.value)}`
           : other === 'hub'
-            ? 'notices of the hub'
+            ? 'notices from the hub'
             : 'group'}
       </p>
     </div>
@@ -198,21 +202,19 @@ function Foot({
 }) {
   const kind: string | undefined = memberCalled(other)?.kind
   if (other === 'hub')
-    return <p class="conversation-foot hint">These are notices of the hub itself; nobody can write to it.</p>
+    return <p class="conversation-foot hint">These are notices from the hub, which cannot receive messages.</p>
   if (kind === 'service')
-    return (
-      <p class="conversation-foot hint">These are events from outside; nobody can write to {visibleLine(other, 64)}.</p>
-    )
+    return <p class="conversation-foot hint">{visibleLine(other, 64)} is a service, which cannot receive messages.</p>
   if (isOwn || (isOwned && isAnswering)) return <div class="conversation-foot">{children}</div>
   return (
     <p class="conversation-foot hint">
       {isOwned ? (
         <>
-          You read the messages of {visibleLine(of, 64)}. Answer one of its messages in its place, or{' '}
+          You are reading the messages of {visibleLine(of, 64)}. Answer one of them on its behalf, or{' '}
           <a href={href('conversations', [who.value!.name, other])}>write to {visibleLine(other, 64)} as yourself</a>.
         </>
       ) : (
-        'An admin sees traffic, and has no inbox to write from.'
+        'An admin sees traffic, but has no inbox and cannot write messages.'
       )}
     </p>
   )
@@ -222,7 +224,7 @@ function Foot({
 function Top({ conversation }: { conversation: Conversation }) {
   if (conversation.error.value !== undefined)
     return <Failed error={conversation.error.value} retry={() => conversation.older()} />
-  return <p class="top hint">Here it begins.</p>
+  return <p class="top hint">Start of the conversation</p>
 }
 
 /** Minimum time between two requests of new messages, in ms. */

@@ -23,14 +23,14 @@ test('an answer is an inform unless it asks back', () => {
 })
 
 test.each([
-  [{ to: ' , ' }, 'to', /Write to whom/],
-  [{ body: ' \n\u200b' }, 'body', /Write a text/],
-  [{ body: 'ä'.repeat(16_385) }, 'body', /32\.8 kB is the most/],
+  [{ to: ' , ' }, 'to', /Enter a recipient/],
+  [{ body: ' \n\u200b' }, 'body', /Enter a text/],
+  [{ body: 'ä'.repeat(16_385) }, 'body', /the limit is 32\.8 kB/],
   [{ at: 'yesterday 9:00' }, 'at', /^'yesterday' is no day/],
   [{ at: '9:00' }, 'at', /is past/],
   [{ expires: 'soon' }, 'expires', /^That is no span of time\. Write 90s/],
   [{ expires: '400d' }, 'expires', /a year/],
-] as const)('what is wrong with %j is said at its field', (draft, field, sentence) => {
+] as const)('an error of %j is reported at its field', (draft, field, sentence) => {
   const { wrong } = read(draft as Partial<Draft>) as { wrong: Record<string, string> }
   expect(Object.keys(wrong)).toEqual([field])
   expect(wrong[field]).toMatch(sentence)

@@ -8,7 +8,7 @@ export interface Draft {
   to: string
   body: string
   intent: '' | 'request' | 'inform' | 'urgent'
-  /** Delivery time and expiry, as typed. */
+  /** Time to send it and expiry, as typed. */
   at: string
   expires: string
   replyTo?: string
@@ -29,18 +29,17 @@ export type Wrong = Partial<Record<'to' | 'body' | 'at' | 'expires', string>>
 export function requestOf(draft: Draft, id: string, clock: Clock): (SendRequest & { id: string }) | { wrong: Wrong } {
   const wrong: Wrong = {}
   const to = addressesIn(draft.to)
-  if (to.length === 0) wrong.to = 'Write to whom it goes: a name, a group, or all.'
+  if (to.length === 0) wrong.to = 'Enter a recipient: a name, a group, or all.'
   const body = draft.body.toWellFormed()
   const bytes = bytesOf(body)
-  if (!/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(body)) wrong.body = 'Write a text.'
+  if (!/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(body)) wrong.body = 'Enter a text.'
   else if (bytes > maxBytes)
-    wrong.body = `The text has ${bytesInWords(bytes)}; ${bytesInWords(maxBytes)} is the most. Send the gist, and say where the rest is.`
+    wrong.body = `The text has ${bytesInWords(bytes)}; the limit is ${bytesInWords(maxBytes)}. Send a summary, and say where the rest is.`
   const at = attempt('at', () => (draft.at.trim() === '' ? undefined : readMoment(draft.at, clock).at))
   const expiresInS = attempt('expires', () =>
     draft.expires.trim() === '' ? undefined : readSpanText(draft.expires) / 1000,
   )
-  if (expiresInS !== undefined && expiresInS > maxExpiresS)
-    wrong.expires = 'The longest life of a message is a year (365d).'
+  if (expiresInS !== undefined && expiresInS > maxExpiresS) wrong.expires = 'The longest expiry is a year (365d).'
   if (Object.keys(wrong).length > 0) return { wrong }
   const intent = draft.intent || (draft.replyTo === undefined ? undefined : 'inform')
   return {

@@ -26,21 +26,21 @@ export function LaterButton() {
     <>
       <Button
         icon="clock"
-        title={`${count} for later`}
+        title={`${count} scheduled`}
         onClick={() => {
           later.reload()
           isOpen.value = true
         }}
       >
         {count}
-        <span class="hidden"> for later</span>
+        <span class="hidden"> scheduled</span>
       </Button>
       {isOpen.value && (
         <Dialog title="Scheduled messages" wide onClose={() => (isOpen.value = false)}>
-          <Loaded asked={later}>
+          <Loaded asked={later} what="scheduled messages">
             {({ messages }) =>
               messages.length === 0 ? (
-                <Empty title="Nothing waits" icon="clock" />
+                <Empty title="No scheduled messages" icon="clock" />
               ) : (
                 <ul class="later">
                   {messages.map(message => (
@@ -55,18 +55,18 @@ export function LaterButton() {
                       <div class="body">
                         <Text>{message.beginning}</Text>
                         {message.beginning.length < message.bytes && message.bytes > 1000 && (
-                          <p class="hint">… {bytesInWords(message.bytes)} in all</p>
+                          <p class="hint">… {bytesInWords(message.bytes)} in total</p>
                         )}
                       </div>
                       <footer>
                         <Button
                           onClick={async () => {
                             await call('cancelLater', { params: { id: message.id } })
-                            toast('It will not be delivered.')
+                            toast('The scheduled message was cancelled.')
                             later.reload()
                           }}
                         >
-                          Cancel
+                          Cancel message
                         </Button>
                       </footer>
                     </li>

@@ -55,7 +55,7 @@ export function MessageRow({ row, of, other, isOwn, quoted, onReply, onAck }: Me
         {message.held && <Badge tone="warn">held for the user</Badge>}
         <a class="when" href={href('messages', [message.id])}>
           <Time at={message.sentAt} as="moment" />
-          <span class="hidden">: details of this message</span>
+          <span class="hidden">: message details</span>
         </a>
         <span class="grow" />
         {onReply && message.fromKind !== 'hub' && (
@@ -88,7 +88,7 @@ export function MessageRow({ row, of, other, isOwn, quoted, onReply, onAck }: Me
               answered {ago(Date.parse(own.answeredAt), now.value)}
             </a>
           )}
-          {!stands && waitsForOf && <span class="standing info">waits for {isOwn ? 'your' : 'an'} answer</span>}
+          {!stands && waitsForOf && <span class="standing info">waiting for {isOwn ? 'your' : 'an'} answer</span>}
         </footer>
       )}
     </article>

@@ -14,7 +14,7 @@ export function OutgoingRow({ item, onTaken }: { item: Outgoing; onTaken: (part:
   const takeBack = async (then: (taken: Outgoing['request']) => void) => {
     const taken = await takeBackSend(request.id)
     if (taken) then(taken)
-    else toast('The hub has stored this message already.')
+    else toast('The hub has already stored this message.')
   }
   return (
     <article class={`message mine outgoing ${state}`}>
@@ -29,14 +29,14 @@ export function OutgoingRow({ item, onTaken }: { item: Outgoing; onTaken: (part:
       {why && (
         <p class={state === 'refused' ? 'why bad' : 'why'} role="status">
           <Text>{why.message}</Text> <Text>{why.hint}</Text>
-          {state === 'waiting' && ' The text is kept in this browser, and sent again by itself.'}
+          {state === 'waiting' && ' The message is stored in this browser, and sending is retried automatically.'}
         </p>
       )}
       {state !== 'sending' && (
         <footer>
-          <Button onClick={() => retrySend(request.id)}>{state === 'refused' ? 'Send again' : 'Try now'}</Button>
-          <Button onClick={() => takeBack(taken => onTaken(draftOf(taken)))}>Change</Button>
-          <Button onClick={() => takeBack(() => toast('The message was dropped.'))}>Drop</Button>
+          <Button onClick={() => retrySend(request.id)}>{state === 'refused' ? 'Send again' : 'Retry now'}</Button>
+          <Button onClick={() => takeBack(taken => onTaken(draftOf(taken)))}>Edit</Button>
+          <Button onClick={() => takeBack(() => toast('The message was discarded.'))}>Discard</Button>
         </footer>
       )}
     </article>

@@ -72,12 +72,16 @@ async function isStored(id: string): Promise<boolean> {
 function showOutcome({ at, recipients }: SendAnswer): void {
   for (const { name, status, reason } of recipients) {
     if (status !== 'refused') continue
-    const message = `${name} does not take the message: ${visibleLine(reason ?? 'it was refused', 300)}.`
+    const message = `The message to ${name} was refused: ${visibleLine(reason ?? 'no reason given', 300)}.`
     toastError(
-      new HubError({ code: 'forbidden', message, hint: recipients.length > 1 ? 'The other recipients have it.' : '' }),
+      new HubError({
+        code: 'forbidden',
+        message,
+        hint: recipients.length > 1 ? 'It was stored for the other recipients.' : '',
+      }),
     )
   }
-  if (at !== undefined) toast(`The message waits on the hub until ${new Date(at).toLocaleString('en-GB')}.`)
+  if (at !== undefined) toast(`The message is scheduled for ${new Date(at).toLocaleString('en-GB')}.`)
 }
 
 /** Keeps the send and starts it; it is shown in `outgoing` until the hub has stored it. */
@@ -90,7 +94,7 @@ export function retrySend(id: string): void {
 }
 
 /**
- * Takes a send back, to be changed or dropped. Resolves to undefined if the hub has stored it already. Throws `HubError` if the hub cannot
+ * Takes a send back, to be edited or discarded. Resolves to undefined if the hub has stored it already. Throws `HubError` if the hub cannot
  * be reached.
  */
 export async function takeBackSend(id: string): Promise<Outgoing['request'] | undefined> {

@@ -42,9 +42,6 @@ test('the life of a message is listed step by step, in order of time over all re
   expect(lifeOf({ message, receipts }).at(-1)).toMatchObject({ answerId: 'a' })
 })
 
-test('a scheduled message was written before it was delivered', () => {
-  expect(life([], { writtenAt: at(0) })).toEqual([
-    '0 written -: written by ana, to be delivered later',
-    '1 sent -: delivered',
-  ])
+test('a scheduled message was written before it was sent', () => {
+  expect(life([], { writtenAt: at(0) })).toEqual(['0 written -: scheduled by ana', '1 sent -: sent as scheduled'])
 })

@@ -1,7 +1,7 @@
 import type { MessageWithReceipts } from '../../protocol/messages.ts'
 import { type Step, stepsOf } from '../../text/receipts.ts'
 
-/** One step in the life of a message. */
+/** One step of a message. */
 export interface LifeStep {
   /** In ms since 1970. */
   at: number
@@ -13,7 +13,7 @@ export interface LifeStep {
   answerId?: string
 }
 
-/** Returns the life of a message, step by step in order of time: written, sent, and its states at each recipient. */
+/** Returns the steps of a message in order of time: scheduled, sent, and its states at each recipient. */
 export function lifeOf({ message, receipts }: MessageWithReceipts): LifeStep[] {
   const sentAt = Date.parse(message.sentAt)
   const head: LifeStep[] = [
@@ -23,10 +23,14 @@ export function lifeOf({ message, receipts }: MessageWithReceipts): LifeStep[] {
           {
             at: Date.parse(message.writtenAt),
             kind: 'written' as const,
-            what: `written by ${message.from}, to be delivered later`,
+            what: `scheduled by ${message.from}`,
           },
         ]),
-    { at: sentAt, kind: 'sent', what: message.writtenAt === undefined ? `sent by ${message.from}` : 'delivered' },
+    {
+      at: sentAt,
+      kind: 'sent',
+      what: message.writtenAt === undefined ? `sent by ${message.from}` : 'sent as scheduled',
+    },
   ]
   const steps = receipts.flatMap(receipt => {
     const name = receipt.project === undefined ? receipt.name : `${receipt.name}/${receipt.project}`

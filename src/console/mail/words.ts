@@ -31,6 +31,11 @@ export function toneOf({ status, answeredAt, heldSince }: Receipt, wantsAnswer: 
   return status === 'stored' ? 'quiet' : 'info'
 }
 
+/** Returns the kind of a member as the console shows it. */
+export function kindInWords(kind: string): string {
+  return kind === 'human' ? 'person' : kind
+}
+
 /** Returns the first words of a text, in one line. */
 export function beginningLine(body: string, max = 90): string {
   return visibleLine(body.slice(0, 4 * max), max)

@@ -32,7 +32,7 @@ export default function ConversationsPage({ parts, query }: PageProps) {
             {isMember && (
               <a class="button main" href={href('conversations', ['new'])}>
                 <Icon name="plus" />
-                Write
+                New message
               </a>
             )}
           </div>
@@ -45,7 +45,7 @@ export default function ConversationsPage({ parts, query }: PageProps) {
         ) : isNew && isMember ? (
           <NewMessage to={query.to} />
         ) : (
-          <Empty icon="conversations" title="Choose a conversation" />
+          <Empty icon="conversations" title="Select a conversation" />
         )}
       </div>
     </div>

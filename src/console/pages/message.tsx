@@ -30,11 +30,11 @@ import { fullTime, now, Time } from '../ui/time.tsx'
 import { useAsk } from '../ui/use-ask.ts'
 import '../mail/mail.css'
 
-/** `#/messages/ID`: one message with its life. */
+/** `#/messages/ID`: one message with its steps. */
 export default function MessagePage({ parts: [id] }: PageProps) {
   if (id === undefined)
     return (
-      <Empty icon="search" title="No message is named">
+      <Empty icon="search" title="No message selected">
         Open one from a conversation or a search.
       </Empty>
     )
@@ -110,13 +110,11 @@ function Found({ found, reload }: { found: MessageWithReceipts; reload: () => vo
           <Panel title="Steps">
             <Life steps={lifeOf(found)} />
           </Panel>
-          <Panel title="Now">
+          <Panel title="Receipts">
             {gather && (
               <p class="gather">
                 {gatherInWords(receipts, now.value)};{' '}
-                {gather.open
-                  ? `answers are gathered for ${largestUnit(gather.leftMs)} more`
-                  : 'nobody waits for more answers'}
+                {gather.open ? `open for ${largestUnit(gather.leftMs)} more` : 'no longer open'}
               </p>
             )}
             <ul class="receipts">
@@ -134,12 +132,12 @@ function Found({ found, reload }: { found: MessageWithReceipts; reload: () => vo
           <Panel title="Details">
             <Facts
               of={[
-                ['Id', <code key="id">{id}</code>],
-                ['Position', `${message.seq} in the hub’s history`],
+                ['ID', <code key="id">{id}</code>],
+                ['Seq', String(message.seq)],
                 ['Intent', intent],
                 ['Size', message.bytes === undefined ? undefined : count(message.bytes, 'byte')],
                 ['Expires', expiresAt && fullTime(Date.parse(expiresAt))],
-                ['For project', message.project],
+                ['Project', message.project],
               ]}
             />
           </Panel>
@@ -162,7 +160,7 @@ function placeOfMessage(
   return recipient && [recipient.name, from]
 }
 
-/** The message that this one answers: its first words, if the reader may see them. */
+/** A link to the message that this one answers, with its first words if the reader may see them. */
 function Question({ id }: { id: string }) {
   const asked = useAsk(signal => call('getMessage', { params: { id }, signal }), [id])
   const message = asked.value.value?.message
@@ -170,10 +168,10 @@ function Question({ id }: { id: string }) {
     <a class="quote" href={href('messages', [id])}>
       <Icon name="reply" size={14} />
       <span>
-        answers{' '}
+        answer to{' '}
         {message ? (
           <Line max={140}>
-            {message.body === '' ? `a message of ${message.from}` : `${message.from}: ${message.body.slice(0, 600)}`}
+            {message.body === '' ? `a message from ${message.from}` : `${message.from}: ${message.body.slice(0, 600)}`}
           </Line>
         ) : (
           'a message'

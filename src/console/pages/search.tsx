@@ -28,7 +28,7 @@ export default function SearchPage({ query: { q = '', with: other = '', of = '' 
   const typed = useSignal({ q, other, of })
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   useEffect(() => {
-    // The address was changed otherwise: back, or a link.
+    // The address was changed by other means: the back button, or a link.
     const now = typed.peek()
     const isOther = now.q.trim() !== q || now.other.trim() !== other || now.of !== of
     if (timer.current === undefined && isOther) typed.value = { q, other, of }
@@ -73,7 +73,7 @@ export default function SearchPage({ query: { q = '', with: other = '', of = '' 
               value={typed.value.of}
               onInput={of => change({ of })}
               options={[
-                ['', 'Mine and my machines'],
+                ['', 'All inboxes'],
                 ...owners.map(name => [name, name === me.name ? `${name} (me)` : name] as const),
               ]}
             />
@@ -82,12 +82,12 @@ export default function SearchPage({ query: { q = '', with: other = '', of = '' 
       </search>
       {!mayRead ? (
         <Empty icon="lock" title="Texts are not shown to an admin">
-          The hub's hub.json may say "console": {'{'}"adminReads": true{'}'}; each look is audited then.
+          To show them, set "console": {'{'}"adminReads": true{'}'} in hub.json. Each view is then recorded in the
+          audit.
         </Empty>
       ) : q === '' && other === '' ? (
-        <Empty icon="search" title="Nothing is searched for yet">
-          A question is found by words of its text, also inside names of code: <code>name</code> finds{' '}
-          <code>getUserName</code>.
+        <Empty icon="search" title="Enter words to search for">
+          Words inside identifiers are found too: <code>name</code> finds <code>getUserName</code>.
         </Empty>
       ) : (
         <Results key={JSON.stringify([q, other, of])} q={q} other={other} of={of || owners.join(',')} />
@@ -136,8 +136,8 @@ function Results({ q, other, of }: { q: string; other: string; of: string }) {
     )
   if (found.value.length === 0) {
     return (
-      <Empty icon="search" title="Nothing is found">
-        A message is found that has all of the words. Try fewer of them, or their beginnings.
+      <Empty icon="search" title="No results">
+        A message must contain all of the words. Try fewer words, or only their beginnings.
       </Empty>
     )
   }
@@ -146,10 +146,10 @@ function Results({ q, other, of }: { q: string; other: string; of: string }) {
       <p class="hint" role="status">
         {found.value.length}
         {isMore.value
-          ? ' or more messages, the newest first'
+          ? ' or more messages, newest first'
           : found.value.length === 1
             ? ' message'
-            : ' messages, the newest first'}
+            : ' messages, newest first'}
       </p>
       <ul class="results">
         {found.value.map(({ message }) => (
@@ -174,7 +174,7 @@ function Results({ q, other, of }: { q: string; other: string; of: string }) {
         ))}
       </ul>
       {error.value !== undefined && <Failed error={error.value} retry={load} />}
-      {isMore.value && error.value === undefined && <Button onClick={load}>Show older ones</Button>}
+      {isMore.value && error.value === undefined && <Button onClick={load}>Show older messages</Button>}
     </>
   )
 }
