@@ -1,13 +1,13 @@
 import { quantile } from './load.ts'
 
-/** One figure of the subject and one of its yardstick, measured one right after the other. */
+/** A figure of the subject and one of its yardstick, measured in succession. */
 export interface Pair {
   subject: number
   yardstick: number
 }
 
 export interface Comparison extends Pair {
-  /** Median of the rounds' own ratios: a slow minute, which slows both, does not change it. */
+  /** Median of the rounds' own ratios: a slow minute slows both, and does not change it. */
   ratio: number
   rounds: Pair[]
 }
@@ -22,7 +22,7 @@ export function comparison(rounds: Pair[]): Comparison {
   }
 }
 
-/** Measures both, one after the other. The order alternates from round to round, so that neither has an advantage. */
+/** Measures both in succession. The order alternates from round to round, so that neither has an advantage. */
 export async function measureInTurn(
   round: number,
   subject: () => Promise<number>,

@@ -8,8 +8,8 @@ export interface Answer {
 }
 
 /**
- * One persistent HTTP/1.1 connection, one request at a time. It implements only what the measured servers use:
- * each response has a `Content-Length`. It is small to leave the cores to the server.
+ * One persistent HTTP/1.1 connection, one request at a time. It implements only what the measured servers use: each response has a
+ * `Content-Length`. It is small to leave the processor to the server.
  */
 export class Connection {
   readonly #socket: Socket
@@ -38,7 +38,7 @@ export class Connection {
     })
   }
 
-  /** Writes `request`. Calls `onAnswer` when the response is complete, which may send the next request. */
+  /** Writes `request`. Calls `onAnswer` when the response is complete; `onAnswer` may send the next request. */
   send(request: string, onAnswer: (answer: Answer) => void, onFailure: (error: Error) => void): void {
     this.#onAnswer = onAnswer
     this.#onFailure = onFailure

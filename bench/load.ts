@@ -56,7 +56,7 @@ export async function runLoad({
     const { user, system } = process.cpuUsage(cpuBefore)
     return { elapsed, generatorCores: (user + system) / 1e6 / elapsed }
   })()
-  // Both are awaited together, so that a failing connection ends the round at once.
+  // Awaited together, so that a failing connection ends the round at once.
   const { elapsed, generatorCores } = await Promise.race([measured, driven.then(() => measured)])
   stopped = true
   await driven
@@ -70,7 +70,7 @@ export async function runLoad({
   }
 }
 
-/** Sends `count` messages over `connections` connections, each as soon as the previous one is answered. */
+/** Sends `count` messages over `connections` connections, each as soon as the previous one got its response. */
 export async function sendAll(
   port: number,
   connections: number,

@@ -66,7 +66,7 @@ export function watchOthers(): () => number {
 
 function readTicks(): Ticks {
   const line = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))![1]!
-  // user nice system idle iowait irq softirq steal; guest time is in user time already.
+  // user nice system idle iowait irq softirq steal; user time includes guest time.
   const all = line.split(' ').slice(0, 8).map(Number)
   const own = readFileSync('/proc/self/stat', 'utf8')
   const [user, system, childrensUser, childrensSystem] = own

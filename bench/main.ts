@@ -1,5 +1,5 @@
-// Measures the hub and the machine's side as they are installed, each figure beside a yardstick taken in the same minutes.
-// bench/README.md says what the rows mean.
+// Measures the hub and the machine's side as they are installed, each figure beside a yardstick measured in the same minutes.
+// bench/README.md describes the rows.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -103,7 +103,7 @@ for (const name of options.only ?? names) {
   try {
     rows.push(...(await measurements[name]!(bench)))
   } catch (error) {
-    // The other rows are measured, because a whole run takes minutes.
+    // The other rows are still measured, since a whole run takes minutes.
     say(`failed: ${(error as Error).stack}`)
     failed.push(name)
   }
@@ -129,7 +129,7 @@ if (failed.length > 0)
   )
 if (options.write) writeResults(text)
 
-/** Replaces what stands between the two marks in bench/README.md. */
+/** Replaces the text between the two marks in bench/README.md. */
 function writeResults(results: string): void {
   const path = join(import.meta.dirname, 'README.md')
   const readme = readFileSync(path, 'utf8')

@@ -8,7 +8,7 @@ export const text =
     .slice(0, 499)
     .concat('.')
 
-/** Returns a function whose calls return sends of `from` to `to` as bytes on the wire, each under a fresh id. */
+/** Returns a function whose calls return sends of `from` to `to` as bytes on the wire, each with a new id. */
 export function sendsOf(from: Member, to: string): () => string {
   const placeholder = newMessageId()
   const [head, tail] = request('POST', '/v1/messages', from.token, { id: placeholder, to, body: text }).split(

@@ -9,7 +9,7 @@ import { transformSync } from 'esbuild'
 /** The built program. */
 export const program = resolve(import.meta.dirname, '../dist/claude-net.mjs')
 
-/** Node for the machine's side: the system's, as npm reports it, else the one that runs this. */
+/** Node for the machine's side: the system's, as npm reports it, otherwise the one that runs this. */
 export const machineNode = process.env.npm_node_execpath ?? process.execPath
 
 /** Clock ticks per second, the unit of CPU time in /proc: 100 on every Linux that Node supports. */
@@ -17,7 +17,7 @@ const ticksPerSecond = 100
 
 const running = new Set<ChildProcess>()
 
-/** Kills every process that still runs, for an interrupted run. */
+/** Kills every process that still runs, when a run is interrupted. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL')
 }
@@ -41,7 +41,7 @@ export class Process implements AsyncDisposable {
   /** CPU time of all its threads since its start, in seconds. */
   get cpuSeconds(): number {
     const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8')
-    // The name in parentheses may contain anything; the fields behind it are counted from the third.
+    // The name in parentheses may contain any character; the fields after it are counted from the third.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
   }
@@ -85,7 +85,7 @@ export function start(
 
 export interface HubStart {
   env?: Record<string, string>
-  /** More of hub.json. */
+  /** Further fields of hub.json. */
   config?: object
   /** The program, unless it is the one in dist/. */
   entry?: string
@@ -101,7 +101,7 @@ export async function startHub(
   const urlFile = join(dataDir, 'hub.url')
   rmSync(urlFile, { force: true })
   const configFile = `${dataDir}.hub.json`
-  // Limits per sender are off: they would be measured in place of the hub.
+  // Limits per sender are off: otherwise they would be measured, not the hub.
   writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', port: 0, logLevel: 'error', limits: null, ...config }))
   const flags = ['--config', configFile, '--data', dataDir]
   const child = start(process.execPath, ['--max-semi-space-size=2', ...nodeFlags, entry, 'hub', ...flags], {
@@ -116,8 +116,8 @@ export async function startHub(
 }
 
 /**
- * Starts one of `bench/yardsticks/`, which prints its port as its first line. It runs as CommonJS, the lightest form for
- * Node: stripping types would take 35 MB, and importing `node:http` 13.
+ * Starts one of `bench/yardsticks/`, which prints its port as its first line. It runs as CommonJS, which needs the least memory: stripping
+ * types would take 35 MB, and importing `node:http` 13.
  */
 export async function startYardstick(
   file: string,

@@ -7,7 +7,7 @@ import { sendsOf } from './messages.ts'
 import { type Process, startHub } from './processes.ts'
 import type { Member } from './store.ts'
 
-/** Share of the processor time of one subject, in percent, by what it went to. */
+/** Shares of the processor time of each subject that one activity used, in percent. */
 export interface ProfileRow {
   what: string
   shares: Record<string, number>
@@ -52,7 +52,7 @@ export async function profile(bench: Bench): Promise<ProfileRow[]> {
     const hub = await startHub(dataDir, { entry, flags: ['--cpu-prof', `--cpu-prof-dir=${into}`] })
     await work(hub, members)
     await hub[Symbol.asyncDispose]()
-    // The reading thread leaves a profile of its own, a smaller one.
+    // The reading thread writes a profile of its own, a smaller one.
     const profiles = readdirSync(into).map(file => JSON.parse(readFileSync(join(into, file), 'utf8')) as CpuProfile)
     const [main] = profiles.sort((a, b) => b.samples.length - a.samples.length)
     subjects[name] = timeByGroup(main!, name !== 'start')
@@ -108,7 +108,7 @@ function timeByGroup({ nodes, samples, timeDeltas }: CpuProfile, isWarm: boolean
     for (let id: number | undefined = leaf; id !== undefined; id = parents.get(id)) stack.push(frames.get(id)!)
     if (stack[0] === '(idle)') return undefined
     if (isWarm && stack.some(frame => groups[1]![1].test(frame))) return undefined
-    // The outer frames of every stack are Node's: the innermost match decides.
+    // The outer frames of every stack belong to Node: the innermost match decides.
     for (const frame of stack) {
       const found = groups.slice(0, -1).find(([, pattern]) => pattern.test(frame))
       if (found) return found[0]

@@ -7,7 +7,7 @@ export interface Budget {
   of: 'ratio' | 'measured'
   atLeast?: number
   atMost?: number
-  /** A stricter limit that is wished for and not promised. */
+  /** A stricter limit that is desired, but not promised. */
   wish?: number
 }
 
@@ -33,7 +33,7 @@ export function toFigures({ subject, yardstick, ratio, rounds }: Comparison): Fi
   return { measured: subject, yardstick, ratio, rounds }
 }
 
-/** Returns whether the figures as measured, not as printed, keep the budget. */
+/** Reports whether the figures as measured, before rounding, keep the budget. */
 export function verdict({ budget, figures }: Row): 'met' | 'met, not the wish' | 'MISSED' | 'not measured' {
   const value = budget.of === 'ratio' ? figures?.ratio : figures?.measured
   if (value === undefined || Number.isNaN(value)) return 'not measured'

@@ -21,7 +21,7 @@ export function whyNoSshd(): string | undefined {
   return undefined
 }
 
-/** Starts an sshd on loopback with throw-away keys in `dir`. `dir/tools/ssh bench` connects to it. */
+/** Starts an sshd on loopback with temporary keys in `dir`. `dir/tools/ssh bench` connects to it. */
 export async function startSshd(dir: string): Promise<Process> {
   mkdirSync(join(dir, 'tools'), { recursive: true, mode: 0o700 })
   for (const key of ['host_key', 'key']) {

@@ -16,10 +16,10 @@ export interface Member {
   token: string
 }
 
-/** Largest number of commands in one transaction while a store is filled. */
+/** Maximum number of commands in one transaction while a store is filled. */
 const batch = 500
 
-/** A hub's data directory, filled before a hub runs on it, by the commands that a hub would apply. */
+/** A hub's data directory, filled before a hub runs on it with the commands that a hub would apply. */
 export class Store implements Disposable {
   readonly #dataDir: string
   readonly #state: State

@@ -37,7 +37,7 @@ function withUnit(value: number, unit: Unit, round: Rounding): string {
   return `${rounded.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`
 }
 
-/** Returns a percentage where more is better, and a multiple where less is. */
+/** Returns a percentage if more is better, and a multiple if less is better. */
 function ratioText(ratio: number, { atLeast }: Budget, round: Rounding): string {
   return atLeast === undefined ? `${(round(ratio * 100) / 100).toFixed(2)} ×` : `${round(ratio * 100)} %`
 }

@@ -9,7 +9,7 @@ import type { Member } from '../store.ts'
 
 const recipients = 100
 
-/** One request that stores one delivery for each of 100 members. The plain server stores the text once: for scale only. */
+/** Measures one request that stores one delivery for each of 100 members. The plain server stores the text once: for scale only. */
 export async function broadcast(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 50 } : { rounds: 7, count: 150 }
   await using pairing = await bench.startPairing(recipients + 1)

@@ -6,10 +6,10 @@ import { startHub } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 
-/** Number of members among whom the unread messages are spread: one inbox takes at most 10,000. */
+/** Number of members whose inboxes hold the unread messages: one inbox accepts at most 10,000. */
 const others = 100
 
-/** Reads an empty inbox on a hub with much history, against one with little. */
+/** Measures reads of an empty inbox on a hub with a long history, against one with a short history. */
 export async function emptyInbox(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 100 } : { rounds: 7, count: 400 }
   const many = bench.full ? 1_000_000 : bench.quick ? 20_000 : 100_000
@@ -35,7 +35,7 @@ export async function emptyInbox(bench: Bench): Promise<Row[]> {
   ]
 }
 
-/** Empty reads per second, against the plain server, which looks nothing up. */
+/** Measures empty reads per second, against the plain server, which looks nothing up. */
 async function readsAtOnce(bench: Bench): Promise<Row> {
   const { rounds, seconds } = bench.quick ? { rounds: 3, seconds: 0.3 } : { rounds: 7, seconds: 0.8 }
   await using pairing = await bench.startPairing(32)
@@ -62,7 +62,7 @@ async function readsAtOnce(bench: Bench): Promise<Row> {
   }
 }
 
-/** Starts a hub with `stored` messages: half were the reader's and are acked, half are unread in other inboxes. */
+/** Starts a hub with `stored` messages: half were for the reader and are acked, half are unread in other inboxes. */
 async function startWith(bench: Bench, stored: number) {
   bench.say(`storing ${inWords(stored)} messages`)
   const dataDir = bench.freshPath('hub')

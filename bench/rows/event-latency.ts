@@ -12,7 +12,9 @@ import { Stream } from '../stream.ts'
 /** Pause between two sends, in ms: the latency of a single message is measured. */
 const paceMs = 5
 
-/** Time from the first byte of a send to its event on the recipient's stream, against the same hop through the plain server. */
+/**
+ * Measures the time from the first byte of a send to its event on the recipient's stream, against the same path through the plain server.
+ */
 export async function eventLatency(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 100 } : { rounds: 5, count: 250 }
   await using pairing = await bench.startPairing(2)

@@ -10,7 +10,7 @@ import { Stream } from '../stream.ts'
 /** Interval of a session's heartbeats, in ms. */
 const heartbeatMs = 5000
 
-/** CPU time of a hub with a thousand idle sessions: each has a stream open and sends heartbeats. */
+/** Measures the CPU time of a hub with a thousand idle sessions: each has a stream open and sends heartbeats. */
 export async function idleCpu(bench: Bench): Promise<Row[]> {
   const count = bench.quick ? 200 : 1000
   const seconds = bench.quick ? 5 : 15
@@ -34,7 +34,7 @@ export async function idleCpu(bench: Bench): Promise<Row[]> {
 export async function openSessions(all: { port: number; member: Member; dial?: Dial }[]): Promise<Session[]> {
   const sessions: Session[] = []
   for (const { port, member, dial } of all) sessions.push(await Session.open(port, member, dial))
-  // Streams are opened once all are online: otherwise each would first receive the presence of all who follow.
+  // Streams are opened once all are online: otherwise each would first receive the presence of all later sessions.
   for (const session of sessions) await session.listen()
   return sessions
 }
@@ -89,7 +89,7 @@ export class Session {
     this.#stream = await Stream.open(this.#port, this.#member, this.#dial)
   }
 
-  /** Sends a heartbeat every 5 s, first after `offsetMs`, until closed. Rejects when one fails; never resolves. */
+  /** Sends a heartbeat every 5 s, first after `offsetMs`, until closed. Rejects if one fails; never resolves. */
   beatFrom(offsetMs: number): Promise<never> {
     return new Promise((_, reject) => {
       const beat = () => this.#beat().catch(reject)

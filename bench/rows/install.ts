@@ -10,7 +10,7 @@ import { request } from '../load.ts'
 import { machineNode, start, startHub } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
 
-/** Joins a machine in an empty home by the line that `invite` prints. */
+/** Measures a join into an empty home by the line that `invite` prints. */
 export async function install(bench: Bench): Promise<Row[]> {
   const rounds = bench.quick ? 1 : 5
   const seconds: Row = {

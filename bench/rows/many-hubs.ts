@@ -31,7 +31,7 @@ interface Hubs {
   members: Member[]
 }
 
-/** Three hubs over a log in three nodes of etcd, all on this machine, beside a single hub. */
+/** Measures three hubs over a log in three nodes of etcd, all on this machine, against a single hub. */
 export async function manyHubs(bench: Bench): Promise<Row[]> {
   if (withoutEtcd)
     return [{ what: 'three hubs over etcd', budget: { of: 'ratio' }, unit: 'sends/s', skipped: withoutEtcd }]
@@ -70,7 +70,7 @@ async function sendsAtOne(bench: Bench, { alone, three, members }: Hubs): Promis
   return rows
 }
 
-/** Measures the same load spread over all three hubs, which write to one log at the same time. */
+/** Measures the same load spread over all three hubs, which write to one log concurrently. */
 async function sendsAtAll(bench: Bench, { alone, three, members }: Hubs): Promise<Row> {
   const { rounds, seconds } = bench.quick ? { rounds: 2, seconds: 0.4 } : { rounds: 5, seconds: 1.5 }
   const load = { seconds, warmUpSeconds: 0.3 }
@@ -107,7 +107,7 @@ async function latency(bench: Bench, { alone, three, members }: Hubs): Promise<R
   }
 }
 
-/** Time that a restarted hub takes to apply the entries it missed, for 100,000 entries. */
+/** Measures the time that a restarted hub takes to apply the entries it missed, for 100,000 entries. */
 async function catchUp(bench: Bench, hubs: Hubs): Promise<Row> {
   const { three, members } = hubs
   const missed = bench.quick ? 5000 : 20_000
@@ -135,7 +135,10 @@ async function startMs({ three, restart }: Hubs, index: number): Promise<number>
   return performance.now() - startedAt
 }
 
-/** Longest time between two answered sends of a client that sends one after the other, while a hub or the log's leader is killed. */
+/**
+ * Measures the longest time between two successful sends of a client that sends one after the other, while a hub or the log's leader is
+ * killed.
+ */
 async function failOver(bench: Bench, hubs: Hubs, etcd: EtcdCluster): Promise<Row[]> {
   const rounds = bench.quick ? 1 : 5
   const gaps = { hub: [] as number[], leader: [] as number[] }
@@ -162,7 +165,9 @@ async function failOver(bench: Bench, hubs: Hubs, etcd: EtcdCluster): Promise<Ro
   return [row('the hub that is used', gaps.hub, 1), row("the log's leader", gaps.leader, 3)]
 }
 
-/** Sends a message, and returns whether it was stored; false if no hub answered. Throws any other refusal, which a retry would meet again. */
+/**
+ * Sends a message, and returns whether it was stored; false if no hub responded. Throws any other refusal, since a retry would not help.
+ */
 async function isStored(client: HubClient, body: { id: string; to: string; body: string }): Promise<boolean> {
   try {
     await client.call(api.sendMessage, { body })
@@ -188,7 +193,7 @@ async function longestGap({ three, members }: Hubs, home: number, harm: () => un
   let sent = 0
   const until = performance.now() + 5000
   while (performance.now() < until) {
-    // To all in turn, because an inbox holds at most 10,000 unread messages.
+    // To all in turn, because an inbox accepts at most 10,000 unread messages.
     const to = members[1 + (sent++ % (members.length - 1))]!.name
     const body = { id: newMessageId(), to, body: text }
     while (!(await isStored(client, body))) await delay(20)

@@ -9,10 +9,10 @@ import { machineNode, Process, program, residentMB, start } from '../processes.t
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 
-/** Time between the listing of the tools and the measurement of memory, in ms: the server connects to the hub only then. */
+/** Time between the listing of the tools and the measurement of memory, in ms: the server connects to the hub only after the listing. */
 const settleMs = 1000
 
-/** Start time and memory of a session's MCP server on the system's Node. */
+/** Measures the start time and memory of a session's MCP server on the system's Node. */
 export async function mcpServer(bench: Bench): Promise<Row[]> {
   const rounds = bench.quick ? 3 : 11
   await using pairing = await bench.startPairing(1)

@@ -5,7 +5,7 @@ import type { Row } from '../row.ts'
 import { Stream } from '../stream.ts'
 import { sendsAround } from './sends.ts'
 
-/** Resident memory of the hub, against that of the plain server under the same load. */
+/** Measures the resident memory of the hub, against that of the plain server under the same load. */
 export async function memory(bench: Bench): Promise<Row[]> {
   const streams = bench.quick ? 200 : 1000
   const messages = bench.quick ? 10_000 : 100_000

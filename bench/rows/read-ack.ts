@@ -9,7 +9,10 @@ import type { Member } from '../store.ts'
 
 const unread = 100
 
-/** Reads a hundred unread messages in one response and acks them in one request, against 100 texts and a POST of the plain server. */
+/**
+ * Measures reads of a hundred unread messages in one response and their acks in one request, against 100 texts and a POST of the plain
+ * server.
+ */
 export async function readAndAck(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 5 } : { rounds: 7, count: 20 }
   await using pairing = await bench.startPairing(2)

@@ -60,8 +60,8 @@ export async function compareSends(
 }
 
 /**
- * Connection n sends as member n, to others in turn. They are spread evenly around the circle of members, so that all
- * inboxes fill equally: one takes at most 10,000 unread messages.
+ * Returns the next request of connection n: a send of member n to others in turn. The recipients are spread evenly over the members, so
+ * that all inboxes fill equally: one accepts at most 10,000 unread messages.
  */
 export function sendsAround(members: readonly Member[]): (connection: number) => string {
   const count = Math.min(correspondents, members.length - 1)

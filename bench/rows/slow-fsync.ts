@@ -15,10 +15,10 @@ const delayUs = 2000
 
 const connections = 32
 
-/** Number of senders beside the reader. */
+/** Number of senders besides the reader. */
 const senders = 16
 
-/** Sends on a disk whose syncs take 2 ms longer, as those of many real disks, against an append log with a shared fdatasync. */
+/** Measures sends on a disk whose syncs take 2 ms longer, as on many real disks, against an append log with a shared fdatasync. */
 export async function slowFsync(bench: Bench): Promise<Row[]> {
   const row: Row = {
     what: `the same with every fsync 2 ms slower, ${connections} connections`,
@@ -48,7 +48,7 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
   ]
 }
 
-/** Time of an inbox read beside senders, against the same without senders. */
+/** Measures the time of an inbox read with concurrent senders, against the same without senders. */
 async function readsBesideSenders(
   bench: Bench,
   hub: Process,
@@ -91,7 +91,7 @@ async function readsBesideSenders(
   }
 }
 
-/** Returns whether a lone send takes at least as long as the delay: a shim that does nothing must not look like a fast hub. */
+/** Returns whether a single send takes at least as long as the delay: otherwise, an ineffective shim would look like a fast hub. */
 async function isSlowed(port: number, next: () => string): Promise<boolean> {
   const connection = await Connection.open(port)
   const ms = await elapsedMs(async () => expectStored(await connection.ask(next())))

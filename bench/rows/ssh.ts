@@ -23,7 +23,7 @@ const rows: Record<'first' | 'warm', Row> = {
   },
 }
 
-/** Reads an empty inbox through an sshd: first with a new connection, then over the open one. */
+/** Measures reads of an empty inbox through an sshd: first with a new connection, then over the open one. */
 export async function throughSsh(bench: Bench): Promise<Row[]> {
   const skipped = whyNoSshd()
   if (skipped) return Object.values(rows).map(row => ({ ...row, skipped }))

@@ -9,12 +9,12 @@ import type { Row } from '../row.ts'
 import type { Member } from '../store.ts'
 import { longestStop } from './worst-queries.ts'
 
-/** Number of members among whom the unread messages are spread: one inbox takes at most 10,000. */
+/** Number of members whose inboxes hold the unread messages: one inbox accepts at most 10,000. */
 const others = 100
 
 const rareWord = 'xylophone'
 
-/** Cost of a long history: a start over it, a search for a rare word in the reader's half of it, and a backup. */
+/** Measures the cost of a long history: a start over it, a search for a rare word in the reader's half of it, and a backup. */
 export async function stored(bench: Bench): Promise<Row[]> {
   const count = bench.full ? 1_000_000 : bench.quick ? 20_000 : 100_000
   const inWords = count >= 1_000_000 ? `${count / 1_000_000} M` : `${count / 1000} k`
@@ -45,7 +45,7 @@ export async function stored(bench: Bench): Promise<Row[]> {
   for (let n = 0; n < 500; n++) quiet.push(await elapsedMs(() => ask(read)))
   const admin = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim()
   const stop = await longestStop(hub.port, reader.token, admin)
-  // Opened only now: the hub closes a connection that stays silent.
+  // Opened only now, because the hub closes an idle connection.
   const asking = await Connection.open(hub.port)
   let isMade = false
   const startedAt = performance.now()

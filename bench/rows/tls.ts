@@ -4,7 +4,7 @@ import { dialPlain, dialTls } from '../dial.ts'
 import type { Row } from '../row.ts'
 import { openSessions, watchCpu } from './idle-cpu.ts'
 
-/** Cost of TLS: memory and CPU time of a hub with a thousand idle sessions over TLS, against one with as many without. */
+/** Measures the cost of TLS: memory and CPU time of a hub with a thousand idle sessions over TLS, against one with as many without. */
 export async function overTls(bench: Bench): Promise<Row[]> {
   const count = bench.quick ? 100 : 1000
   const seconds = bench.quick ? 2 : 15

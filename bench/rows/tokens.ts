@@ -13,7 +13,9 @@ const id = (n: number) => `01a21a84-1e08-76b7-9782-${String(n).padStart(12, '0')
 const names = ['ana', 'ben', 'cat', 'dan', 'eve', 'fay']
 const question = 'Who can review the migration before noon?'
 
-/** Tokens, of four characters each, that tool results and notices cost a session. The yardstick is the same without gathering. */
+/**
+ * Counts the tokens, of four characters each, that tool results and notices cost a session. The yardstick is the same without gathering.
+ */
 export async function tokens(): Promise<Row[]> {
   const answers = names.map((name, n) => answerOf(name, n))
   const page = { you: 'seanclaude', unread: answers.length, now, keepWhole: () => '' }
@@ -45,7 +47,7 @@ function sixWakes(mail: Parameters<typeof wakeText>[0]): string {
   return mail.map(each => wakeText([each], now)).join('')
 }
 
-/** One figure, with the figure without gathering if that differs. */
+/** Returns a row with one figure, and the figure without gathering if that differs. */
 function row(what: string, atMost: number, text: string, before?: string): Row {
   const [measured, yardstick] = [text, before].map(each => each && Math.ceil(each.length / 4))
   const ratio = yardstick && (measured as number) / (yardstick as number)

@@ -5,7 +5,7 @@ import { text } from '../messages.ts'
 
 const letters = 'abcdefghijklmnopqrstuvwxyz'
 
-/** Paths of the searches and pages that match, or look up, most of what is stored. */
+/** Returns the paths of the searches and pages that match, or look up, most of the stored messages. */
 function worstPaths(): string[] {
   const words = [...new Set(text.toLowerCase().match(/[a-z]{2,}/g))]
   const beginnings = [...new Set(words.map(word => word.slice(0, 2)))].slice(0, 16)
@@ -26,8 +26,8 @@ function worstPaths(): string[] {
 }
 
 /**
- * Returns the longest time in ms that another connection waits for an empty inbox, requested continuously, while `reader` requests the worst
- * queries three times each, several at once. Throws when a response is not a success.
+ * Returns the longest time in ms that another connection waits for an empty inbox, requested continuously, while `reader` requests the
+ * worst queries three times each, several at once. Throws if a response is not a success.
  */
 export async function longestStop(port: number, reader: string, admin: string): Promise<number> {
   const paths = [...worstPaths(), '/v1/machines', '/v1/inbox']

@@ -8,7 +8,7 @@ const secondMs = 1000
 /** Seconds of the day between two samples of the wait. */
 const sampleEvery = 60
 
-/** Hubs of a cluster. */
+/** Number of hubs of a cluster. */
 export const hubs = 3
 
 /** Use of each limit, as a share of what remains with one hub down. */
@@ -21,7 +21,7 @@ export interface Cluster {
   used: Record<Limit, number>
 }
 
-/** Returns the use in the busiest hour. The peaks of the organizations need not coincide, and are planned as if they did. */
+/** Returns the use in the busiest hour. The peaks of the organizations need not coincide, but capacity is planned as if they did. */
 export function sharesOf(organizations: readonly Organization[], { burst }: Habits, terms: Terms): Cluster['used'] {
   const { entries, mailMs, idleMs, sessions } = sumOf(organizations.map(({ peak }) => peak))
   const left = hubs - 1
@@ -44,7 +44,7 @@ export function place(organizations: readonly Organization[], habits: Habits, te
       continue
     }
     const fits = ({ used }: Cluster) => limits.every(limit => used[limit] + own[limit] <= planned)
-    // Sizes descend: the clusters that were opened first are the fullest.
+    // Sizes descend, so the clusters that were opened first are the fullest.
     const cluster = clusters.find(fits) ?? open(clusters)
     cluster.organizations.push(organization)
     for (const limit of limits) cluster.used[limit] += own[limit]

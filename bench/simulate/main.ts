@@ -1,4 +1,4 @@
-// Computes how many clusters of three hubs many organizations need, and simulates a day of them: docs/scaling.md describes the model.
+// Computes the number of clusters of three hubs that many organizations need, and simulates one day: docs/scaling.md describes the model.
 import { Command, InvalidArgumentError } from 'commander'
 import { seededRandom } from '../../test/support/random.ts'
 import { quantile } from '../load.ts'
@@ -6,7 +6,7 @@ import { type Cluster, hubs, type Limit, limits, place, playDay } from './cluste
 import { drawOrganizations, loadAt, sumOf } from './organizations.ts'
 import { type Habits, measured } from './terms.ts'
 
-/** Largest number of clusters whose day is simulated; of more, a random sample. */
+/** Maximum number of clusters whose day is simulated; of more, a random sample. */
 const maxPlayed = 200
 
 const options = new Command('node bench/simulate/main.ts')

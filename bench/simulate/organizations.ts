@@ -1,7 +1,7 @@
 import type { Random } from '../../test/support/random.ts'
 import type { Habits, Terms } from './terms.ts'
 
-/** An organization on one cluster. Nothing passes between two organizations. */
+/** An organization on one cluster. Organizations exchange no messages. */
 export interface Organization {
   machines: number
   /** Hours by which its working day starts after UTC's. */
@@ -65,7 +65,6 @@ function loadOf(machines: number, factor: number, habits: Habits, terms: Terms):
   return { entries: sends + toAll + delivered, mailMs, idleMs: sessions * sessionShare * 1000, sessions }
 }
 
-/** Returns the sum. */
 export function sumOf(loads: readonly Load[]): Load {
   const sum = { entries: 0, mailMs: 0, idleMs: 0, sessions: 0 }
   for (const load of loads)

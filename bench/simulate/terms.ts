@@ -1,6 +1,6 @@
 /**
  * Parameters of the model. Costs were measured on two slow cores shared by a cluster of etcd, three hubs and the generator (docs/scaling.md
- * says when and how); separate hosts are faster. Habits are assumptions: change them with flags.
+ * describes the conditions); separate hosts are faster. Habits are assumptions, which flags change.
  */
 export interface Terms {
   /** Milliseconds of a hub's main thread for one send that it accepts: `npm run bench -- --only sends`, 32 connections and more. */
@@ -9,7 +9,7 @@ export interface Terms {
   applyMs: number
   /** For one delivery of a message to many: the row broadcast to 100. */
   deliveryMs: number
-  /** For a read and an ack of what was delivered: the row read + ack of 100, divided by 100, and one request. */
+  /** The same for the read and the ack of one delivery: the row read + ack of 100, divided by 100, and one request. */
   readMs: number
   /** Share of a core that an idle session uses: the row of 1,000 idle sessions. */
   sessionShare: number
@@ -60,7 +60,7 @@ export interface Habits {
   hubDiesEveryDays: number
 }
 
-/** Largest planned use of each limit of a cluster, in its busiest hour, with one hub down. */
+/** Maximum planned use of each limit of a cluster, in its busiest hour, with one hub down. */
 export const planned = 0.5
 
 /** Resources of a hub's host: memory for sessions in bytes, and sockets (LimitNOFILE of the service, two per session). */

@@ -1,4 +1,4 @@
-// The minimum that a durable hub must do: append each message to a file and respond after an fdatasync, shared by all that arrived
+// The minimum work of a durable hub: appends each message to a file and responds after an fdatasync, shared by all messages that arrived
 // during the previous one. It parses the JSON and stores nothing else. Prints its port. Argument: the file.
 import { closeSync, fdatasync, openSync, write } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
@@ -17,7 +17,7 @@ const server = createServer((request, response) => {
     waiting.push({ line, id, response })
     if (flushing) return
     flushing = true
-    // After the poll phase: every request that has arrived by then is in the batch.
+    // After the poll phase, so that every request that has arrived by then is in the batch.
     setImmediate(flush)
   })
 })

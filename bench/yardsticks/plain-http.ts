@@ -1,9 +1,9 @@
-// The upper bound of a hub on Node: Node's HTTP server, which parses the JSON, keeps the text in memory, and responds. It gets
-// the requests that the hub gets, and checks nothing. Prints its port.
+// The upper bound for a hub on Node: Node's HTTP server, which parses the JSON, keeps the text in memory, and responds. It gets the same
+// requests as the hub, and checks nothing. Prints its port.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Largest number of texts kept. Each further one replaces the oldest, so that a long run does not fill the memory. */
+/** Maximum number of texts kept. Each further one replaces the oldest, so that a long run does not fill the memory. */
 const maxKept = 100_000
 
 /** Fields of all requests. */

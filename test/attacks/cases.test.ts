@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 /**
- * Requests that the hub must refuse, by the number at the start of the tests' names. Each is tested beside the legal request that it
- * resembles, which succeeds.
+ * Requests that the hub must refuse, by the number with which the names of their tests begin. Each is tested together with a similar legal
+ * request, which succeeds.
  */
 const cases: Record<string, string> = {
   A01: 'no token, an empty, malformed or foreign one, on every route',

@@ -29,7 +29,7 @@ const consoleOf = (browser: ConsoleBrowser) => browser.ask({ path: '/v1/console'
 /** Returns a name that was not used in this file. */
 const fresh = () => `m${newMessageId().slice(-12)}`
 
-/** The session's event stream, read until the hub ends it. Resolves once it is open. */
+/** Opens the session's event stream. `ended` resolves when the hub ends it. */
 async function openStream(browser: ConsoleBrowser): Promise<{ ended: Promise<unknown> }> {
   const stream = await fetch(new URL('/v1/events', hub.url), { headers: browser.headers })
   expect(stream.status).toBe(200)
@@ -64,7 +64,7 @@ describe('A51: the credentials of a session', () => {
       expect(
         await raw(hub, { path: '/v1/console', headers: { [tabHeader]: one.tab, cookie: `${name}=${tossed}` } }),
       ).toMatchObject({ status: 401 })
-      // A cookie of the same name that another port set neither prevents nor permits access.
+      // A cookie of the same name from another port neither prevents nor permits access.
       const both = `${name}=${tossed}; other=1; ${one.cookie}`
       expect(await one.ask({ path: '/v1/console', headers: { cookie: both } })).toMatchObject({
         status: 200,
@@ -303,7 +303,7 @@ describe('A51: the end of a session', () => {
     const thief = await openConsole(hub, token)
     const link = await linkFor(hub, token)
     const byAdmin = await openConsole(hub, hub.adminToken, name)
-    // The machine joins again, and the token of before ends.
+    // The machine joins again, which ends its previous token.
     await hub.join(name)
     expect(await consoleOf(thief)).toMatchObject({ status: 401 })
     expect(await login(hub, link.secret)).toMatchObject({ status: 401 })
@@ -343,7 +343,7 @@ describe('A51: the end of a session', () => {
     await own.stop()
     rmSync(join(own.dataDir, 'admin.token'))
     await own.start()
-    // A thief of the token may have opened these.
+    // These sessions and links could belong to a thief of the token.
     for (const browser of [kept, mine]) expect(await consoleOf(browser)).toMatchObject({ status: 401 })
     expect(await login(own, made.secret)).toMatchObject({ status: 401 })
   })
@@ -409,7 +409,7 @@ describe('A51: TLS, proxies, and machines that act for their owners', () => {
       ...{ 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' },
     }
     const request = { path: '/v1/console/login', body: { secret: link.secret }, headers }
-    // From elsewhere the header is only a claim.
+    // The header is ignored unless it comes from the trusted proxy.
     expect(await raw(proxied, request)).toMatchObject({ status: 403 })
     const answer = await raw(proxied, { ...request, localAddress: '127.0.0.7' })
     expect(answer).toMatchObject({ status: 201, json: { name: 'sean' } })

@@ -282,7 +282,7 @@ test("A21: tokens of machines and humans have no admin rights, and the admin's t
   for (const path of ['/v1/inbox', '/v1/events']) {
     expect((await raw(hub, { path, token: hub.adminToken })).status).toBe(403)
   }
-  // That it was sent, and no text.
+  // The admin sees that a message was sent, but not its text.
   const traffic = await raw(hub, { path: '/v1/messages', token: hub.adminToken })
   const { messages } = traffic.json as { messages: { message: { body: string; withheld?: boolean } }[] }
   expect(messages.map(({ message }) => [message.body, message.withheld])).toEqual(messages.map(() => ['', true]))
@@ -298,7 +298,7 @@ test('A23: a recorded request is useless on another hub, and here after the toke
   const request = { path: '/v1/messages', token: old.token, body: { id: newMessageId(), to: 'ben', body: 'once' } }
   expect(await raw(hub, request)).toMatchObject({ status: 201 })
   expect((await raw(other, request)).status).toBe(401)
-  // Repeated while it is valid, it is the same message.
+  // A repetition with the valid token is accepted as the same message.
   expect(await raw(hub, request)).toMatchObject({ status: 200 })
   const renewed = await hub.join('overheard')
   expect((await raw(hub, request)).status).toBe(401)

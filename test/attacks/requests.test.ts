@@ -22,10 +22,10 @@ const json = { 'content-type': 'application/json' }
 const legal = { to: 'ben', body: 'hello' }
 const text = JSON.stringify(legal)
 
-/** Most bytes that a request may have, as `hub/http/json-body.ts` has it. */
+/** Maximum size of a request in bytes, as in `hub/http/json-body.ts`. */
 const maxRequestBytes = 256 * 1024
 
-/** A send that would be stored, but for what `spoiled` changes. */
+/** Expects a refusal of a send that would be stored without the changes in `spoiled`. */
 function refused(spoiled: Partial<RawRequest>, code: ErrorCode, says: RegExp) {
   return expectRefused(hub, { path: '/v1/messages', method: 'POST', token: ana.token, ...spoiled }, code, says)
 }
@@ -157,7 +157,7 @@ describe('A13: bytes that two parsers could read differently', () => {
     ['zero bytes', () => '\0\0\0\0\r\n\r\n'],
   ])('A13: %s get a 4xx and a closed connection, and nothing is stored', async (_, bytes) => {
     const before = await traces(hub)
-    // Closed under the writer, an answer may be lost; it is never a yes.
+    // If the hub closes the connection during the write, the response may be lost; it is never a 2xx.
     const answer = await rawBytes(hub, bytes()).catch((error: Error) => error.message)
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d |ECONNRESET|EPIPE/)
     expect(answer.match(/HTTP\/1\.1 /g)?.length ?? 1).toBe(1)
@@ -167,7 +167,7 @@ describe('A13: bytes that two parsers could read differently', () => {
   test('A13: a request that begins like TLS is not interpreted as anything else, and nothing is stored', async () => {
     const before = await traces(hub)
     const record = `\x16\x03\x01\x00\x05GET /${head()}${type}${length}\r\n${text}`
-    // An alert of TLS (RFC 8446, section 6), and the end of the connection.
+    // A TLS alert (RFC 8446, section 6), and the end of the connection.
     expect(await rawBytes(hub, record).catch((error: Error) => error.message)).toMatch(/^\x15\x03|ECONNRESET|EPIPE/)
     expect(await traces(hub, before)).toEqual(before)
   })
@@ -206,7 +206,7 @@ describe('A14: sizes', () => {
   test('A14: an endless chunked body is cut off at the same size', async () => {
     const socket = connect(hub.port, '127.0.0.1').on('error', () => {})
     onTestFinished(() => void socket.destroy())
-    // Not `once`, which fails with the error that comes before the close where the hub is the faster of both.
+    // Not `once`, which would reject if the hub is so fast that an error precedes the close.
     const closed = new Promise(resolve => socket.on('close', resolve))
     let answer = ''
     socket.on('data', chunk => (answer += chunk.toString('latin1')))
@@ -310,7 +310,7 @@ test.each([
   '/v1/admin/members/..%2f..%2fetc',
   '//evil.example/v1/inbox',
 ])('A17: the path %s reaches no file and no other route', async path => {
-  // Written by hand: a client would tidy the path.
+  // Sent as raw bytes, since a client would normalize the path.
   const head = `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n`
   const answer = await rawBytes(hub, `${head}authorization: Bearer ${ana.token}\r\n\r\n`)
   expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /)

@@ -7,7 +7,7 @@ import { startMachine } from '../support/machine.ts'
 import { raw } from '../support/raw.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** Text that would begin a log line of its own, or act in the terminal of a reader of the log. */
+/** Text that would begin a log line of its own, or control the terminal of a reader of the log. */
 const forged = '\r\n{"level":30,"time":1,"msg":"admin logged in"}\n\u001b[2J\u009b31m\u202e'
 
 test('A25: no input forges a line in the log or the audit, or acts in a terminal that shows them', async () => {
@@ -33,7 +33,7 @@ test('A25: no input forges a line in the log or the audit, or acts in a terminal
     expect(text).not.toMatch(/(?!\n)\p{Cc}|\u202e/u)
     expect(text).not.toContain('\n{"level":30,"time":1,')
   }
-  // One record a line, each the hub's own.
+  // Each line is one record, written by the hub.
   for (const line of hub.log.trimEnd().split('\n')) expect(JSON.parse(line)).toMatchObject({ pid: hub.pid })
 })
 

@@ -8,7 +8,7 @@ import { TestHub } from '../support/hub.ts'
 import { makeLongConversation } from '../support/long-conversation.ts'
 import { sharedHub } from '../support/shared-hub.ts'
 
-/** Messages of the long conversation, and how many of them a test loads at least. */
+/** Number of messages of the long conversation, and the minimum number that a test loads. */
 const longConversation = 10_000
 const loadedMessages = 400
 const hub = sharedHub(dataDir => {
@@ -34,11 +34,11 @@ beforeAll(async () => {
   const admin = hub.client(hub.adminToken)
   await admin.call(api.putAlias, { params: { name: 'api' }, body: { member: 'backend-prod' } })
   await admin.call(api.putGroup, { params: { name: 'back' }, body: { members: ['backend-prod', 'chasclaude'] } })
-  await liveBackend()
+  await startBackendSession()
 })
 
-/** Has a session of the machine live, in its project. */
-async function liveBackend(): Promise<void> {
+/** Starts a session of the machine in its project. */
+async function startBackendSession(): Promise<void> {
   const body = { session: 's-1', client: '<img src=x onerror=alert(1)> 1.0', project: 'billing' }
   await backend.client.call(api.heartbeat, { body })
 }
@@ -53,7 +53,7 @@ const messagesIn = (page: Page) => page.locator('.conversation .message')
 const textsIn = async (page: Page) =>
   (await messagesIn(page).locator('.body').allTextContents()).map(text => text.trim())
 
-/** Scrolls the conversation to `top`, and waits until that is drawn. */
+/** Scrolls the conversation to `top`, and waits until it is drawn. */
 async function scrollTo(page: Page, top: string): Promise<void> {
   await page.evaluate(`(async () => {
     const list = document.querySelector('.conversation .virtual')
@@ -131,7 +131,7 @@ test('a send whose response was lost, and a draft, survive the page, and the sen
   await page.route('**/v1/messages', async route => {
     if (route.request().method() !== 'POST') return route.fallback()
     posts++
-    // The hub stores it, and the line breaks before its answer comes.
+    // The hub stores the message, and the connection breaks before its response.
     await route.fetch()
     return route.abort()
   })
@@ -238,7 +238,7 @@ test('in the conversation with a group answers are shown under the question, tho
 
 test('the page of a message shows its steps, and is updated', async context => {
   browser.need(context)
-  await liveBackend()
+  await startBackendSession()
   const id = await send(sean, 'backend-prod/billing', 'What is the total?', { intent: 'request' })
   const { page } = await browser.open(hub, { token: sean.token, at: `#/messages/${id}` })
   const steps = async () => (await page.locator('.life p').allTextContents()).map(text => text.trim())

@@ -84,7 +84,7 @@ test.each([
   expect(answer.status).toBeLessThan(500)
 })
 
-/** A GET as it comes over the line, not decoded. */
+/** Sends a GET request. Returns the response as it was transferred, without decoding. */
 function fetchRaw(path: string, headers: Record<string, string>) {
   return new Promise<{ status: number; encoding?: string; vary?: string; etag: string; bytes: Buffer }>(
     (done, fail) => {

@@ -34,12 +34,12 @@ const row = (page: Page, name: string) =>
 const button = (page: Page, name: string | RegExp) =>
   page.getByRole('button', { name, exact: typeof name === 'string' })
 const panel = (page: Page, title: string) => page.locator('.panel', { has: page.locator('h2', { hasText: title }) })
-/** Message of the browser for a request that the hub refuses, as the test intends. */
+/** The browser's error message for a request that the hub refuses, as the test intends. */
 const refusals = /the server responded with a status of 40[04]/
-/** Returns the text of a toast. */
+/** Waits for a toast that contains `words`. */
 const told = (page: Page, words: string) => page.locator('.toast', { hasText: words }).waitFor()
 
-/** Everything that the browser keeps of the page, as one text. */
+/** Returns everything that the browser stores of the page, as one text. */
 const kept = (page: Page) =>
   page.evaluate<string>(
     'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href, history.state, document.documentElement.outerHTML, document.cookie])',
@@ -76,7 +76,7 @@ describe('an invitation', () => {
     const line = page.locator('.copy-line code')
     const code = /\/join\/([A-Z0-9-]+)"/.exec((await line.textContent())!)![1]!
     const { hubKey } = hub
-    // The hub answers on its own host alone: other ways are shown.
+    // If the hub accepts requests from its own host only, the dialog shows other ways.
     await page.getByText('The hub answers on its own host alone.').waitFor()
     await page.getByLabel('Host that the machine goes through by ssh').fill('ovh5')
     await expect
@@ -312,7 +312,7 @@ describe('webhooks', () => {
     await expect.poll(() => secrets.count()).toBe(2)
     const before = await secrets.allTextContents()
     expect(before[0]).toMatch(new RegExp(`^${hub.url.origin}/webhooks/deploys/[\\w-]+$`))
-    // A click beside it, or a stray key, does not lose them.
+    // A click beside the dialog or a stray key does not close it.
     await page.mouse.click(5, 400)
     await page.keyboard.press('Escape')
     expect(await secrets.count()).toBe(2)
@@ -382,7 +382,7 @@ describe('webhooks', () => {
     await outgoing.getByRole('button', { name: 'Given up' }).click()
     await dialog.getByRole('button', { name: 'Try all again' }).click()
     await dialog.getByText('None is left').waitFor()
-    // The refused one, the test, and the first again under its own id.
+    // The receiver got the refused event, the test event, and the refused one again under its own id.
     await until('the event that was tried again', () => got.filter(id => id === got[0]).length > 1)
     await dialog.locator('header').getByRole('button', { name: 'Close' }).click()
     await outgoing.getByRole('button', { name: 'Delete' }).click()

@@ -19,18 +19,18 @@ beforeAll(async () => {
   chasclaude = await hub.join('chasclaude')
 })
 
-/** The browser says so of each answer that is not 2xx, and of each connection that fails. */
+/** The browser logs this for each response that is not 2xx, and for each failed connection. */
 const refusals = /Failed to load resource/
 
-/** And so of what it asks for while the hub is away. */
+/** The browser logs these for requests while the hub is down. */
 const unreachable = /Failed to load resource|net::ERR|fetching the script/
 
 const seen = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor()
 
-/** Ids of the messages of `someWork`, so that repeating it stores none twice. */
+/** Ids of the messages of `someWork`, so that a repetition does not store them again. */
 const workIds = Array.from({ length: 3 }, newMessageId)
 
-/** Makes sessions and messages, so that there is something to see. It comes before other tests, for the pictures of the documents. */
+/** Creates sessions and messages, so that pages have content. Runs before other tests, for the screenshots of the documents. */
 async function someWork(): Promise<void> {
   const since = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
   const beat = ({ client }: TestMember, session: string, more: object) =>
@@ -89,7 +89,7 @@ test.for([
     await page.locator('.bar .me').click()
     await seen(page, 'Notifications while this tab is hidden')
     await screenshot(page, `menu-${size}-${theme}`)
-    // Each size and each theme once: it takes its time.
+    // Each size and each theme is checked once, since a check is slow.
     if ((size === 'laptop') === (theme === 'light')) expect(await axeFindings(page)).toEqual([])
   },
 )
@@ -101,7 +101,7 @@ test('a link lets one browser in, leaves the address at once, and tells a second
   await page.locator('.nav').waitFor()
   expect(await page.evaluate('location.href')).toBe(`${hub.url.origin}/#/now`)
   expect(await page.locator('.bar .me').textContent()).toContain('sean')
-  // It stays in: the session is in the cookie and the storage of this browser.
+  // The browser stays logged in: the session is in its cookie and its storage.
   await page.reload()
   await page.locator('.nav').waitFor()
 
@@ -181,7 +181,7 @@ test('keys open every page, the search and the list of keys; Escape closes it', 
   await page.locator('main input[type=search]').waitFor()
   await page.keyboard.press('/')
   expect(await page.evaluate('document.activeElement.type')).toBe('search')
-  // What is typed into a field is no key of the page.
+  // Keys typed into a field are not shortcuts of the page.
   await page.keyboard.type('gc?')
   expect(await page.locator('main input[type=search]').inputValue()).toBe('gc?')
   await page.evaluate('document.activeElement.blur()')
@@ -223,7 +223,7 @@ test('while the hub is down the page says so and keeps its content; then it is l
   expect(await page.locator('.now-member').count()).toBeGreaterThan(0)
   await screenshot(page, 'offline')
   await hub.start()
-  // It may be live by itself before it can be pressed.
+  // The page may reconnect before the button can be pressed.
   const isLive = seen(page, /^live$/)
   await Promise.race([
     isLive,
@@ -243,7 +243,7 @@ test('in a secure context the page can be installed, and opens without a hub to 
   const { page } = await browser.open(hub, { allow: unreachable })
   const isReady = 'navigator.serviceWorker.ready.then(({ active }) => active !== null)'
   expect(await page.evaluate(isReady)).toBe(true)
-  // Once more, by the worker, which keeps what it hands on.
+  // The second load passes through the worker, which stores what it returns.
   await until('the worker has the page', async () => {
     await page.reload()
     await page.locator('.nav').waitFor()

@@ -13,7 +13,7 @@ import { until } from '../support/until.ts'
 /** Time limit for a start of Claude Code and a few turns on a busy machine, in ms. */
 const timeout = 150_000
 
-/** A machine whose user has the real Claude Code, set up by join, and another member that writes to it. */
+/** Creates a machine whose user has the real Claude Code, set up by join, and another member that writes to it. */
 async function claudeUser({ skip }: TestContext) {
   const claude = findClaudeCode()
   if (!claude) return skip('Claude Code is not installed here: set CLAUDE_BIN, or put claude on the PATH')
@@ -58,7 +58,7 @@ test(
     expect(session()!.woken).toMatchObject({ by: 'socket', id })
     await until('an idle session', () => session()?.dir.read<{ busy: boolean }>('state.json')?.busy === false)
 
-    // A message arrives while the model calls tools: it is announced at the next step, and not again at the one after.
+    // A message that arrives while the model calls tools is announced at the next step, and not again at the one after.
     model.steps.push(
       async () => {
         await send('for your information', { intent: 'inform' })

@@ -9,12 +9,12 @@ import { tempDir } from '../support/temp.ts'
 
 const hubAlone = emptiedHub()
 
-/** Most bytes that an answer may have. */
+/** Maximum size of a tool result, in bytes. */
 const answerBytes = 40_000
 
 const never = '0199a0de-0000-7000-8000-000000000000'
 
-/** Two machines of one hub, each with the MCP server of one session. */
+/** Creates two machines of one hub, each with the MCP server of one session. */
 async function twoSessions() {
   const hub = await hubAlone()
   const [chas, sean] = [await startMachine(hub, 'chasclaude'), await startMachine(hub, 'seanclaude')]
@@ -22,7 +22,7 @@ async function twoSessions() {
   return { hub, chas, sean, from, to }
 }
 
-/** The unread messages of a machine as the hub has them, whatever its sessions say. */
+/** Returns the unread messages of a machine at the hub, independently of its sessions. */
 async function unreadOf(hub: TestHub, machine: TestMachine) {
   return (await hub.client(tokenOf(machine)).call(api.readInbox)).messages
 }
@@ -31,17 +31,17 @@ function tokenOf(machine: TestMachine): string {
   return readFileSync(join(machine.home, 'token'), 'utf8').trim()
 }
 
-/** The ids of the messages that an answer shows, in its order. */
+/** Returns the ids of the messages in a tool result, in order. */
 function idsIn(text: string): string[] {
   return [...text.matchAll(/^Message (\S+)$/gm)].map(match => match[1]!)
 }
 
-/** The lines of `claude_net_machines`. Who is online is known a moment after a session starts, so tests poll them. */
+/** Returns the lines of `claude_net_machines`. Presence follows the start of a session after a moment, so tests poll them. */
 async function machinesIn(session: McpSession): Promise<string[]> {
   return (await session.call('machines')).text.split('\n')
 }
 
-/** The id in what `claude_net_send` answered. */
+/** Returns the id in the result of `claude_net_send`. */
 function sentId({ text }: { text: string }): string {
   return /Message ([0-9a-f-]{36})\./.exec(text)![1]!
 }
@@ -93,7 +93,7 @@ describe('sending', () => {
     expect(text).toMatch(
       /^from chasclaude \(machine\) · just now · inform · to all · 1 newer message from chasclaude follow/m,
     )
-    // Each recipient has an ack of its own.
+    // The ack of one recipient does not affect the other.
     await to.call('machines')
     expect(await unreadOf(hub, sean)).toEqual([])
     expect(await unreadOf(hub, jaz)).toHaveLength(2)

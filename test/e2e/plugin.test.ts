@@ -14,7 +14,7 @@ const timeout = 180_000
 
 const repository = resolve(import.meta.dirname, '../..')
 
-/** A machine whose user has the real Claude Code, and what that user may do. */
+/** Creates a machine whose user has the real Claude Code, and functions for what that user may do. */
 async function userWithClaude({ skip }: TestContext) {
   const claude = findClaudeCode()
   if (!claude) return skip('Claude Code is not installed here: set CLAUDE_BIN, or put claude on the PATH')
@@ -35,7 +35,7 @@ async function userWithClaude({ skip }: TestContext) {
       run('plugin', 'marketplace', 'add', repository)
       run('plugin', 'install', 'claudenet@claude-net')
     },
-    /** Runs `line` in a shell that knows this claude. */
+    /** Runs `line` in a shell in which `claude` is this Claude Code. */
     shell: (line: string) =>
       spawnSync('sh', ['-c', `claude() { '${claude}' "$@"; }; ${line}`], { env, encoding: 'utf8' }),
     /** Makes `claude -p` call one tool, without a user to ask for permission. */
@@ -44,7 +44,7 @@ async function userWithClaude({ skip }: TestContext) {
       await user.prepare()
       user.model.steps.push(
         async () => {
-          await delay(3000) // Servers connect beside the first turn.
+          await delay(3000) // Servers connect during the first turn.
           return { tool, input }
         },
         { text: 'the end' },

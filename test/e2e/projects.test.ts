@@ -12,7 +12,7 @@ import { until } from '../support/until.ts'
 
 const inbox: Step = { tool: 'mcp__claude-net__claude_net_inbox' }
 
-/** A machine whose user has the real Claude Code and two repositories, one of them with a linked worktree. */
+/** Creates a machine whose user has the real Claude Code and two repositories, one of them with a linked worktree. */
 async function userWithProjects({ skip }: TestContext) {
   const claude = findClaudeCode()
   if (!claude) return skip('Claude Code is not installed here: set CLAUDE_BIN, or put claude on the PATH')

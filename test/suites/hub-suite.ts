@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 /**
  * Tests the promises of the public API, for a hub over any journal. `make` returns a hub that is not started yet and keeps its data in
  * `dataDir`. Tests share one hub, each with new members, and start another one to count or stop things. `knowsSessions` states that every
- * hub knows a session as soon as its heartbeat was answered: of several hubs the others are informed a moment later
+ * hub knows a session as soon as its heartbeat got a response: with several hubs, the others are notified slightly later
  * (shared-presence.test.ts).
  */
 export function hubSuite(
@@ -45,7 +45,7 @@ export function hubSuite(
 
 type Start = () => Promise<TestHub>
 
-/** An id that no message has. */
+/** The id of no message. */
 const never = '00000000-0000-7000-8000-000000000000'
 
 function joining(hub: TestHub, start: Start): void {
@@ -684,7 +684,7 @@ function presence(hub: TestHub): void {
         prompt: { tool: 'Bash', since: at },
       },
     ])
-    // A clock that is ahead does not put a start into the future, and a busy session is not idle.
+    // The hub moves times from a clock that is ahead to the present, and a busy session is not idle.
     await says({ idleSince: ahead, status: 'later', statusSetAt: ahead })
     const [{ idleSince, statusSetAt } = {}] = await look()
     for (const time of [idleSince, statusSetAt]) expect(Date.parse(time!)).toBeLessThanOrEqual(Date.now())
@@ -867,7 +867,7 @@ function events(hub: TestHub): void {
     expect(new Set(heard.map(({ data }) => data.seq)).size).toBe(1)
     expect(heard.map(({ cursor }) => cursor !== undefined)).toEqual([false, false, true])
 
-    // Cut after one or two of the three, a reader has the earlier cursor, and receives all three again.
+    // A reader that is cut off after one or two of the three has the earlier cursor, and receives all three again.
     const resumed = await new Listener(ana.client, { cursor: before }).opened()
     expect((await resumed.first(3)).map(({ data }) => data.id)).toEqual(ids)
     const done = await new Listener(ana.client, { cursor: heard[2]!.cursor }).opened()

@@ -14,7 +14,7 @@ export interface OpenJournal {
   readonly state: State
   /** Closes the journal and opens its history again, with new `journal` and `state`. */
   reopen(): Promise<void>
-  /** Simulates a crash and opens the history again, as it was when this was called. */
+  /** Simulates a crash and opens the history again, in its state at the time of the call. */
   crash(): Promise<void>
   /** May be called more than once. */
   close(): Promise<void>
@@ -166,7 +166,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       const { journal, state } = await start()
       const wanted = Array.from({ length: 700 }, (_, index) => `message ${index}`)
       const outcomes: Outcome<Send>[] = []
-      // Some senders wait for the response and some do not, like those on many connections.
+      // Some senders wait for the response and some do not, like senders on many connections.
       for (let from = 0; from < wanted.length; ) {
         const together = from % 3 === 0 ? 1 : 50
         const bodies = wanted.slice(from, from + together)

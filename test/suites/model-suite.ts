@@ -14,7 +14,7 @@ import { expectSame } from '../support/model-check.ts'
 import { tempDir } from '../support/temp.ts'
 import type { OpenJournal } from './journal-suite.ts'
 
-/** Time limit of the search for a counter-example, and for the shortest one, in ms. A busy machine tries fewer. */
+/** Time limit of the search for a counter-example, and of its shrinking, in ms. A busy machine tries fewer. */
 const limitMs = 60_000
 
 /** A journal that has committed `commits` since its history began. */
@@ -26,7 +26,7 @@ interface Clocks {
   monotonic: () => number
 }
 
-/** Tries `numRuns` sequences of commands over the journal that `open` makes, with its store in the directory that it is given. */
+/** Tries `numRuns` sequences of commands over the journal that `open` makes, with its store in the given directory. */
 export function modelSuite(
   name: string,
   open: (dir: string, clocks: Clocks) => Modelled | Promise<Modelled>,
@@ -67,7 +67,7 @@ function expectSameWhenReplayed({ state, commits }: Modelled, path: string): voi
 
 type Step = fc.AsyncCommand<Model, Modelled>
 
-/** Ids of messages: few, so that they are reused, with the same and with other content. */
+/** Ids of messages: few, so that they are reused, with the same content and with other content. */
 const ids = Array.from({ length: 8 }, (_, index) => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`)
 
 /** Names for members, aliases and groups: few, so that they compete. */
@@ -207,7 +207,7 @@ const commands: fc.Arbitrary<Step>[] = [
   fc
     .record({ type: fc.constant('member.revoke' as const), name })
     .map(command => plain(command, model => model.revoke(command.name))),
-  // Whole seconds, so that an expiry is often met to the millisecond.
+  // Whole seconds, so that an expiry is often reached to the millisecond.
   fc.nat({ max: 12 }).map(seconds =>
     step('time goes on and a tick comes', seconds, async (model, real) => {
       model.now += seconds * 1000
@@ -216,7 +216,7 @@ const commands: fc.Arbitrary<Step>[] = [
       return expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
     }),
   ),
-  // Whole months and a little, so that nothing is due at that moment: deletion need not be exact if the clock was set back.
+  // Whole months and some days, so that nothing is due exactly then: the time of a deletion need not be exact after the clock was set back.
   fc.constantFrom(1, 4).map(months =>
     step('months go by and ticks come', months, async (model, real) => {
       for (let month = 0; month < months; month++) {
@@ -315,7 +315,7 @@ async function addMembers(real: Modelled, model: Model): Promise<void> {
     ),
   )
   expect(outcomes.every(({ ok }) => ok)).toBe(true)
-  // A short sequence would rarely see a project before it writes to it.
+  // In a short sequence, a project would rarely be seen before a message is sent to it.
   for (const [by, project] of [
     [1, 'web'],
     [1, 'shop'],
