@@ -134,7 +134,7 @@ test('a receipt shows that a message was announced, how and to which session, an
   const claude = await startClaude(machine)
   await claude.hook('UserPromptSubmit')
   const mcp = await claude.mcp()
-  await claude.told('PostToolUse')
+  await claude.untilAnnounced('PostToolUse')
   await until('the report', async () => (await receipt(untold)).toldAt)
   expect(await receipt(untold)).toMatchObject({ status: 'stored', toldHow: 'hook' })
   await claude.hook('Stop')

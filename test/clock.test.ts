@@ -40,7 +40,7 @@ test('after clock steps of a day in both directions nothing is lost, repeated or
   }, 500)
   onTestFinished(() => clearInterval(beats))
   const stream = await new Listener(watch.client).opened()
-  await until('all are online', () => stream.heard.filter(({ event }) => event === 'presence').length === 3)
+  await until('all are online', () => stream.received.filter(({ event }) => event === 'presence').length === 3)
   const ofSession = await new Listener(senders[0]!.client, { session: 'one' }).opened()
 
   const history = new History()
@@ -60,7 +60,7 @@ test('after clock steps of a day in both directions nothing is lost, repeated or
     expect(Math.abs((await hubTime(watch)) - Date.now() - seconds * 1000)).toBeLessThan(60_000)
     expect(await watch.client.call(api.sendMessage, { body: repeated })).toMatchObject({ seq: first.seq })
   }
-  expect(stream.heard.filter(({ event }) => event === 'presence').length).toBe(3)
+  expect(stream.received.filter(({ event }) => event === 'presence').length).toBe(3)
   const sent = (await watch.client.call(api.readInbox)).messages
   expect(sent.map(({ body }) => body).filter(body => body === repeated.body)).toHaveLength(1)
   const heard = stream.changes.map(({ data }) => data.seq)
@@ -71,7 +71,7 @@ test('after clock steps of a day in both directions nothing is lost, repeated or
   clearInterval(beats)
   await senders[0]!.client.call(api.endSession, { query: { session: 'one' } })
   await ofSession.ended
-  await until('it is heard', () => stream.heard.filter(({ event }) => event === 'presence').length === 4)
+  await until('it is heard', () => stream.received.filter(({ event }) => event === 'presence').length === 4)
   enough.abort()
   await traffic
   expect(check(history.lines, await dumpInboxes(hub, readers)).slice(0, 20)).toEqual([])

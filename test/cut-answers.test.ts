@@ -45,7 +45,7 @@ async function setting(): Promise<Setting> {
 }
 
 /** Waits long enough for a premature ack to reach the hub, well below the 5 s after which an ack may be sent. */
-const aMoment = () => delay(500)
+const timeForEarlyAck = () => delay(500)
 
 test('an inbox response that is cut off leaves the messages unread, and they are shown again', async () => {
   const { proxy, bob, unread, receipt, send } = await setting()
@@ -149,7 +149,7 @@ test.each(Object.keys(ends))('messages shown right before the client %s are show
   const session = await mcpBelowParent(hub, bob)
   const ended = new Promise<void>(resolve => (session.client.onclose = resolve))
   expect((await session.call('inbox', { ack: true })).text).toContain('> hello')
-  await aMoment()
+  await timeForEarlyAck()
   await ends[how]!(session)
   await ended
   expect(await unread()).toEqual(['hello'])
@@ -173,7 +173,7 @@ test('messages shown with ack: true are acked after a while with stdin open, eve
   await send('hello')
   const session = await bob.mcp()
   await session.call('inbox', { ack: true })
-  await aMoment()
+  await timeForEarlyAck()
   expect(await unread()).toEqual(['hello'])
   await until('the ack', async () => (await unread()).length === 0)
 })

@@ -80,14 +80,14 @@ test('on a full disk that also has its log, a hub continues, and a killed one st
   }
   await fill()
   // Fills the disk to the last byte, so that neither the log nor hub.url can be written.
-  const takeTheRest = () => {
+  const fillToTheLastByte = () => {
     const ballast = openSync(join(disk, 'ballast'), 'a')
     expect(() => {
       for (;;) writeSync(ballast, Buffer.alloc(512))
     }).toThrow('ENOSPC')
     closeSync(ballast)
   }
-  takeTheRest()
+  fillToTheLastByte()
   await fill()
   expect(await texts(ben)).toEqual(stored)
 
@@ -108,7 +108,7 @@ test('on a full disk that also has its log, a hub continues, and a killed one st
   )
   expect(existsSync(join(disk, 'hub.url'))).toBe(false)
   // Fills the space that hub.url has freed, and the rest of the log's last page.
-  takeTheRest()
+  fillToTheLastByte()
   for (let n = 0; n < 3; n++) await fill()
   expect(await texts(ben)).toEqual(stored)
   rmSync(join(disk, 'ballast'))

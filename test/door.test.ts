@@ -289,7 +289,7 @@ describe('A18: slow clients', () => {
     const hub = await startHub({ config: { timeouts } })
     const head = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n'
     const slow = dial(hub)
-    const drip = dripInto(slow.socket, head.padEnd(10_000, 'x-filler: x\r\n'))
+    const writing = writeSlowly(slow.socket, head.padEnd(10_000, 'x-filler: x\r\n'))
     const patient = dial(hub)
     patient.socket.write(head.slice(0, 30))
     expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
@@ -297,7 +297,7 @@ describe('A18: slow clients', () => {
     expect(await patient.received).toMatch(/^HTTP\/1\.1 200 /)
     // If a connection is closed while it is written to, its response may be lost.
     expect(await slow.received).not.toMatch(/^HTTP\/1\.1 2/)
-    await drip
+    await writing
   })
 
   test('a client that pauses within a request gets an error of the usual form', async () => {
@@ -318,7 +318,7 @@ describe('A18: slow clients', () => {
     const dripped = JSON.stringify({ to: 'seanclaude', body: 'dripped '.repeat(1000) })
     const slow = dial(hub)
     slow.socket.write(request(dripped))
-    const drip = dripInto(slow.socket, dripped)
+    const writing = writeSlowly(slow.socket, dripped)
     const whole = JSON.stringify({ to: 'seanclaude', body: 'in two pieces' })
     const patient = dial(hub)
     patient.socket.write(request(whole) + whole.slice(0, 10))
@@ -326,7 +326,7 @@ describe('A18: slow clients', () => {
     patient.socket.write(whole.slice(10))
     expect(await patient.received).toMatch(/^HTTP\/1\.1 201 /)
     expect(await slow.received).not.toMatch(/^HTTP\/1\.1 2/)
-    await drip
+    await writing
     const { messages } = await sean.client.call(api.readInbox)
     expect(messages.map(({ body }) => body)).toEqual(['in two pieces'])
   })
@@ -384,7 +384,7 @@ function errorIn(received: string): { status: number; code: string } {
 }
 
 /** Writes a few bytes at a time until the other side closes the connection. */
-async function dripInto(socket: Socket, text: string): Promise<void> {
+async function writeSlowly(socket: Socket, text: string): Promise<void> {
   for (let at = 0; at < text.length && !socket.destroyed; at += 10) {
     socket.write(text.slice(at, at + 10))
     await delay(20)

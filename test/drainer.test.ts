@@ -28,7 +28,7 @@ async function drainerOf({ home }: TestMachine): Promise<number> {
 }
 
 /** Reports whether a process has ended. A zombie counts as ended: in some containers no parent reaps it. */
-function hasGone(pid: number): boolean {
+function hasEnded(pid: number): boolean {
   return !isRunning(pid) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
 }
 
@@ -43,7 +43,7 @@ test('without a session, kept messages are sent once the hub is back, by one pro
 
   // A killed drainer is replaced by the next command, which does not wait for its lock to become stale.
   process.kill(first, 'SIGKILL')
-  await until('it has ended', () => hasGone(first))
+  await until('it has ended', () => hasEnded(first))
   expect((await ada.run(['doctor'], { env })).stdout).toContain('They go out by themselves when it is back.')
   const second = await until('another has begun', async () => {
     const pid = await drainerOf(ada)
@@ -55,7 +55,7 @@ test('without a session, kept messages are sent once the hub is back, by one pro
     return messages.length === 2 && messages
   })
   expect(messages.map(({ body }) => body)).toEqual(['one', 'two'])
-  await until('the process has ended', () => hasGone(second))
+  await until('the process has ended', () => hasEnded(second))
   expect(readdirSync(join(ada.home, 'run'))).toEqual([])
 })
 
@@ -66,6 +66,6 @@ test('the drainer exits when its home is removed, and does not create it again',
   await ada.run(['send', 'bob', 'one'], { env })
   const pid = await drainerOf(ada)
   rmSync(ada.home, { recursive: true })
-  await until('it has ended', () => hasGone(pid))
+  await until('it has ended', () => hasEnded(pid))
   expect(existsSync(ada.home)).toBe(false)
 })

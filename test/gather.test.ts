@@ -47,14 +47,14 @@ function newsOf(claude: ClaudeSession): string[] {
 }
 
 /** Waits for longer than messages are gathered before a wake. */
-const quiet = () => delay(1500)
+const waitForBatch = () => delay(1500)
 
 test('several answers to one question cause one wake, once all have answered; the inbox shows them together', async () => {
   const { ben, cat, claude, mcp, ask, answer } = await asker()
   const id = await ask()
   await answer(ben, id, 'I can.')
   await until('the news', () => newsOf(claude).length === 1)
-  await quiet()
+  await waitForBatch()
   expect(claude.wakes).toEqual([])
   // The inbox already shows the answer.
   expect((await claude.machine.run(['inbox'])).stdout).toContain('> I can.')
@@ -128,11 +128,11 @@ test('a busy session is notified of each answer at its next step, and its turn c
   const { ben, cat, claude, ask, answer } = await asker()
   const id = await ask()
   await claude.hook('UserPromptSubmit')
-  claude.says({ status: 'busy', statusUpdatedAt: Date.now() + 600_000 })
+  claude.writeRecord({ status: 'busy', statusUpdatedAt: Date.now() + 600_000 })
   await answer(ben, id, 'I can.')
   await until('the news', () => newsOf(claude).length === 1)
   expect(await claude.hook('Stop')).toBe('')
-  expect(textsIn(await claude.told('PostToolUse'))).toEqual(['I can.'])
+  expect(textsIn(await claude.untilAnnounced('PostToolUse'))).toEqual(['I can.'])
   await answer(cat, id, 'Not today.')
   await until('both', () => newsOf(claude).length === 2)
   const told = await claude.hook('Stop')
@@ -150,7 +150,7 @@ test('restarts of hub and MCP server in between lose nothing, and make no member
   process.kill(mcp.pid, 'SIGKILL')
   await claude.mcp()
   await until('the news again', () => newsOf(claude).length === 1)
-  await quiet()
+  await waitForBatch()
   expect(claude.wakes).toEqual([])
   await answer(cat, id, 'Not today.')
   await until('the wake', () => claude.wakes.length > 0)
@@ -167,7 +167,7 @@ test('after the session that asked has ended, another of the machine is notified
   const otherMcp = await other.mcp()
   await answer(cat, id, 'Not today.')
   await until('the news', () => newsOf(other).length === 2)
-  expect(textsIn(await other.told('PostToolUse'))).toEqual(['I can.', 'Not today.'])
+  expect(textsIn(await other.untilAnnounced('PostToolUse'))).toEqual(['I can.', 'Not today.'])
   expect((await otherMcp.call('inbox')).text).toContain(
     `Your question ${id}, just now (> Who can review?): 2 of 2 answered`,
   )

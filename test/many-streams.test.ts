@@ -49,9 +49,9 @@ test('over kills of the hub each of a thousand streams receives every message, o
   const sent: number[] = []
   const send = async () =>
     sent.push((await ana.client.call(api.sendMessage, { body: { to: 'ben', body: `${sent.length}` } })).seq)
-  const everyone = (what: string, claim: (reader: Reader) => boolean) => until(what, () => all.every(claim), waitMs)
+  const waitForAll = (what: string, claim: (reader: Reader) => boolean) => until(what, () => all.every(claim), waitMs)
 
-  await everyone('all listen', ({ isOpen }) => isOpen)
+  await waitForAll('all listen', ({ isOpen }) => isOpen)
   await send()
   for (let kill = 0; kill < 3; kill++) {
     await send()
@@ -59,9 +59,9 @@ test('over kills of the hub each of a thousand streams receives every message, o
     await hub.start()
     // Sent while the readers reconnect, and again when all have.
     await send()
-    await everyone('all listen again', ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
+    await waitForAll('all listen again', ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
     await send()
   }
-  await everyone('all have heard all', ({ seqs }) => seqs.length >= sent.length)
+  await waitForAll('all have heard all', ({ seqs }) => seqs.length >= sent.length)
   for (const { seqs } of all) expect(seqs).toEqual(sent)
 })

@@ -66,7 +66,7 @@ describe('a busy session', () => {
         expect(await claude.hook(next)).toBe('')
 
       await send('Another.', { intent: 'inform' })
-      expect(textsIn(await claude.told('PostToolUse'))).toEqual(['Another.'])
+      expect(textsIn(await claude.untilAnnounced('PostToolUse'))).toEqual(['Another.'])
     },
   )
 
@@ -81,11 +81,11 @@ describe('a busy session', () => {
   test('is notified again of all unread messages after clear, compact and resume, but not of acked ones', async () => {
     const { send, claude, mcp } = await busySession()
     await send('first')
-    await claude.told('PostToolUse')
+    await claude.untilAnnounced('PostToolUse')
     await mcp.call('inbox', { ack: true })
     await mcp.call('machines')
     await send('second')
-    await claude.told('PostToolUse')
+    await claude.untilAnnounced('PostToolUse')
     await send('third')
     await until('the news', () => newsOf(claude).length > 0)
     for (const source of ['clear', 'compact', 'resume', 'fork'])
@@ -115,7 +115,7 @@ describe('a busy session', () => {
   test('at Stop, an inform or a second round does not keep it from ending its turn', async () => {
     const { send, claude } = await busySession()
     // Otherwise it would be woken between two hooks, when it looks idle.
-    claude.says({ status: 'busy', statusUpdatedAt: Date.now() + 600_000 })
+    claude.writeRecord({ status: 'busy', statusUpdatedAt: Date.now() + 600_000 })
     await send('for your information', { intent: 'inform' })
     await until('the news', () => newsOf(claude).length > 0)
     expect(await claude.hook('Stop')).toBe('')
@@ -157,12 +157,12 @@ describe('a busy session', () => {
     await sean.run(['policy', '--mute', 'loud'])
     await loud.client.call(api.sendMessage, { body: { to: sean.name, body: 'noise' } })
     await send('hello')
-    expect(textsIn(await claude.told('PostToolUse'))).toEqual(['hello'])
+    expect(textsIn(await claude.untilAnnounced('PostToolUse'))).toEqual(['hello'])
     await sean.run(['policy', '--inbound', 'hold'])
     await send('for the user alone')
     await sean.run(['policy', '--inbound', 'accept'])
     await send('for all')
-    expect(textsIn(await claude.told('PostToolUse'))).toEqual(['for all'])
+    expect(textsIn(await claude.untilAnnounced('PostToolUse'))).toEqual(['for all'])
   })
 
   test('a hundred messages are ten lines and a count', async () => {
@@ -238,7 +238,7 @@ describe('an idle session', () => {
     rmSync(claude.socket)
     await send('hello')
     await until('the wake', () => turnsOf(claude).some(({ until }) => until <= Date.now()))
-    expect(textsIn(await claude.told('UserPromptSubmit'))).toEqual(['hello'])
+    expect(textsIn(await claude.untilAnnounced('UserPromptSubmit'))).toEqual(['hello'])
     for (const event of ['PostToolUse', 'UserPromptSubmit', 'Stop']) expect(await claude.hook(event)).toBe('')
   })
 
@@ -289,7 +289,7 @@ describe("Claude Code's own record of a session", () => {
   test('a spare worker and a parked session are not woken and do not count as sessions; the visible one does', async () => {
     const { send, sean, claude, mcp } = await idleSession()
     const spare = await startClaude(sean, { CLAUDE_CODE_SESSION_ATTENDED: '0' })
-    spare.says({ kind: 'bg', jobId: 'job2', spare: true, status: 'idle' })
+    spare.writeRecord({ kind: 'bg', jobId: 'job2', spare: true, status: 'idle' })
     await spare.hook('UserPromptSubmit')
     await spare.hook('Stop')
     const spareMcp = await spare.mcp()
@@ -302,8 +302,8 @@ describe("Claude Code's own record of a session", () => {
 
     // ← in an empty prompt: the conversation continues in a background process, which Claude Code calls unattended.
     const background = await startClaude(sean, { CLAUDE_CODE_SESSION_ATTENDED: '0' })
-    background.says({ kind: 'bg', jobId: 'job1', status: 'idle' })
-    claude.says({ kind: 'interactive', parkedJobId: 'job1', status: 'idle' })
+    background.writeRecord({ kind: 'bg', jobId: 'job1', status: 'idle' })
+    claude.writeRecord({ kind: 'interactive', parkedJobId: 'job1', status: 'idle' })
     await claude.hook('UserPromptSubmit')
     await claude.hook('Stop')
     const backgroundMcp = await background.mcp()
@@ -319,15 +319,15 @@ describe("Claude Code's own record of a session", () => {
     await backgroundMcp.call('inbox', { ack: true })
     await backgroundMcp.call('machines')
     await send('for your information', { intent: 'inform' })
-    expect(textsIn(await background.told('UserPromptSubmit'))).toEqual(['for your information'])
+    expect(textsIn(await background.untilAnnounced('UserPromptSubmit'))).toEqual(['for your information'])
     await backgroundMcp.call('inbox', { ack: true })
     await backgroundMcp.call('machines')
 
     // The spare worker is assigned to a user, and becomes a normal session.
-    spare.says({ kind: 'bg', jobId: 'job2', status: 'busy' })
+    spare.writeRecord({ kind: 'bg', jobId: 'job2', status: 'busy' })
     await spare.hook('UserPromptSubmit')
     await spare.hook('Stop')
-    spare.says({ kind: 'bg', jobId: 'job2', status: 'idle' })
+    spare.writeRecord({ kind: 'bg', jobId: 'job2', status: 'idle' })
     await until('two sessions', async () => /2 sessions/.test((await spareMcp.call('machines')).text))
     await send('for the newest')
     await until('the wake', () => spare.wakes.length > 0)
@@ -342,7 +342,7 @@ describe("Claude Code's own record of a session", () => {
     'after Esc, which runs no hook, a message (%s) wakes it at once',
     async intent => {
       const { send, claude } = await busySession()
-      claude.says({ status: 'idle' })
+      claude.writeRecord({ status: 'idle' })
       await send('hello', { intent })
       await until('the wake', () => claude.wakes.length > 0, 90_000)
       expect(textsIn(claude.wakes[0]!)).toEqual(['hello'])
@@ -352,10 +352,10 @@ describe("Claude Code's own record of a session", () => {
 
   test('at an open prompt a message comes through the socket at once, and once; another session is notified first', async () => {
     const { send, sean, claude, mcp } = await busySession()
-    claude.says({ status: 'waiting', waitingFor: 'permission prompt' })
+    claude.writeRecord({ status: 'waiting', waitingFor: 'permission prompt' })
     await send('stop!', { intent: 'urgent' })
     await until('the line', () => claude.wakes.length > 0, 90_000)
-    claude.says({ status: 'busy' })
+    claude.writeRecord({ status: 'busy' })
     expect(await claude.hook('PostToolUse')).toBe('')
     await mcp.call('inbox', { ack: true })
     await mcp.call('machines')
@@ -365,7 +365,7 @@ describe("Claude Code's own record of a session", () => {
     await other.hook('Stop')
     await other.mcp()
     await claude.hook('UserPromptSubmit')
-    claude.says({ status: 'waiting', waitingFor: 'input needed' })
+    claude.writeRecord({ status: 'waiting', waitingFor: 'input needed' })
     await until('both to be known', () => fileText(claude, 'session.json').includes('waiting'))
     await until('both to be known', () => fileText(other, 'session.json') !== '')
     await send('and again')
@@ -377,7 +377,7 @@ describe("Claude Code's own record of a session", () => {
     const { send, claude } = await idleSession()
     const waiter = claude.waiter()
     await until('the waiter', () => existsSync(fileOf(claude, 'waiter.json')))
-    claude.says({ status: 'idle' })
+    claude.writeRecord({ status: 'idle' })
     await send('hello', { intent: 'urgent' })
     const { code, stderr } = await waiter.ended
     expect([code, textsIn(stderr), claude.wakes.map(textsIn)]).toEqual([2, ['hello'], [['hello']]])
@@ -404,7 +404,7 @@ test('the crash of its MCP server is announced once: by the waiting hook, or by 
   const second = await busy.mcp()
   await until('the session', () => existsSync(fileOf(busy, 'session.json')))
   process.kill(second.pid, 'SIGKILL')
-  expect(await busy.told('Stop')).toMatch(/has died/)
+  expect(await busy.untilAnnounced('Stop')).toMatch(/has died/)
   for (const event of ['Stop', 'UserPromptSubmit', 'PostToolUse']) expect(await busy.hook(event)).toBe('')
   // After another connection it ends normally, which is not announced.
   const third = await busy.mcp()
@@ -455,7 +455,7 @@ describe('a headless session', () => {
     const mcp = await headless.mcp()
     await until('its presence', async () => (await mcp.call('machines')).text.includes('(you): machine, online'))
     await send('hello')
-    expect(textsIn(await headless.told('PostToolUse'))).toEqual(['hello'])
+    expect(textsIn(await headless.untilAnnounced('PostToolUse'))).toEqual(['hello'])
     expect(await headless.waiter().ended).toEqual({ code: 0, stderr: '' })
   })
 })
@@ -486,7 +486,7 @@ test('the refusal of a send that waited is announced by the next hook, once', as
   await own.stop()
   expect((await mcp.call('send', { to: 'nobody-there', message: 'hello' })).text).toMatch(/^Kept/)
   await own.start()
-  expect(await claude.told('PostToolUse')).toMatch(
+  expect(await claude.untilAnnounced('PostToolUse')).toMatch(
     /^Claude Net: A message that waited for the hub was refused .*nobody-there/,
   )
   expect(await claude.hook('PostToolUse')).toBe('')
@@ -634,7 +634,7 @@ describe('a session that has sent a question', () => {
     // An idle session would be woken.
     await claude.hook('UserPromptSubmit')
     await send('No, green.', { replyTo: id, intent: 'inform' })
-    expect(await claude.told('UserPromptSubmit')).toMatch(
+    expect(await claude.untilAnnounced('UserPromptSubmit')).toMatch(
       /- chasclaude \(machine\), inform, an answer, just now: > No, green\./,
     )
     expect((await mcp.call('machines')).text).not.toContain('without an answer')
@@ -662,7 +662,7 @@ describe('a session that has sent a question', () => {
     const asked = await mcp.call('send', { to: 'chasclaude', message: 'A question' })
     const id = /Message (\S+)\./.exec(asked.text)![1]!
     await send('The answer', { replyTo: id, intent: 'inform' })
-    const told = await claude.told('PostToolUse')
+    const told = await claude.untilAnnounced('PostToolUse')
     expect(told).toContain('an answer')
     expect(told).not.toContain('was read and acked')
     expect(await claude.hook('PostToolUse')).toBe('')

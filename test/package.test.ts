@@ -198,8 +198,8 @@ test('the container image is pinned to a release line, built from the lock file,
   for (const name of ['ENTRYPOINT', 'CMD']) expect(JSON.parse(of(name).at(-1)!)).toBeInstanceOf(Array)
   expect(of('HEALTHCHECK')[0]).toMatch(/CMD \[.*readyz/)
   // The image may contain only what .dockerignore lists, and each entry must exist.
-  const [, ...letIn] = readFileSync('.dockerignore', 'utf8').trim().split('\n')
-  for (const name of letIn) expect(() => statSync(name.slice(1)), name).not.toThrow()
+  const [, ...included] = readFileSync('.dockerignore', 'utf8').trim().split('\n')
+  for (const name of included) expect(() => statSync(name.slice(1)), name).not.toThrow()
 })
 
 test('the compose file drops all privileges and makes only /data writable', () => {

@@ -63,7 +63,7 @@ test('an eavesdropper sees neither a token nor a text, whatever the machine does
 })
 
 /** Commands by which a machine communicates with its hub. */
-const ways: [string, string[]][] = [
+const commands: [string, string[]][] = [
   ['send', ['send', 'chas', 'a text']],
   ['inbox', ['inbox']],
   ['machines', ['machines']],
@@ -75,7 +75,9 @@ const ways: [string, string[]][] = [
 
 test('a hub with another key receives nothing over any transport, and sends are kept', async () => {
   const { hub, recorder, machine, chas } = await pinned('sean', otherKey)
-  const answers = await Promise.all(ways.map(async ([name, command]) => ({ name, ...(await machine.run(command)) })))
+  const answers = await Promise.all(
+    commands.map(async ([name, command]) => ({ name, ...(await machine.run(command)) })),
+  )
   for (const { name, code, stdout, stderr } of answers) {
     expect([name, code]).toEqual([name, name === 'doctor' ? 1 : 75])
     expect(stdout + stderr).toContain(`it has the key ${hub.hubKey}, and this machine has pinned ${otherKey}`)
@@ -84,7 +86,7 @@ test('a hub with another key receives nothing over any transport, and sends are 
   expect((await session.call('send', { to: 'chas', message: 'a text' })).text).toMatch(/kept|waits/i)
   expect((await session.call('inbox')).isError).toBe(true)
   expect(existsSync(join(machine.home, 'claude-net.mjs'))).toBe(false)
-  expect(recorder.asked.length).toBeGreaterThan(ways.length)
+  expect(recorder.asked.length).toBeGreaterThan(commands.length)
   expectSealed(recorder, [tokenOf(machine), 'a text'])
   expect((await chas.client.call(api.readInbox)).messages).toEqual([])
 

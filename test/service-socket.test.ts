@@ -61,7 +61,7 @@ const ready = (system: BootedSystem, port = 3500) =>
   until('the hub is ready', async () => (await system.sh(`curl -fsS localhost:${port}/readyz`)).code === 0, 120_000)
 
 /** Returns the error that another user gets for binding the port. */
-const squat = (system: BootedSystem, port = 3500) =>
+const bindAsOther = (system: BootedSystem, port = 3500) =>
   system.out(
     `setpriv --reuid=65534 --regid=65534 --clear-groups node -e "require('net').createServer().on('error', e => console.log(e.code)).listen(${port}, '0.0.0.0', () => { console.log('taken'); process.exit() })"`,
   )
@@ -110,7 +110,7 @@ test('systemd holds the port: no other process gets it while the hub is down, no
   const waiting = system.sh('curl -fsS --retry 0 -m 100 http://127.0.0.1:3500/healthz')
   const restarts = async () => Number(await system.out('systemctl show -P NRestarts claude-net'))
   await until('it was started often', async () => (await restarts()) > 8, 120_000)
-  expect(await squat(system)).toBe('EADDRINUSE\n')
+  expect(await bindAsOther(system)).toBe('EADDRINUSE\n')
   expect(await system.out('systemctl is-active claude-net.socket')).toBe('active\n')
   await system.out('cp /mnt/shared/hub.json /etc/claude-net/hub.json')
   expect(await waiting).toMatchObject({ code: 0, stdout: expect.stringContaining('"ok":true') })
@@ -134,7 +134,7 @@ test('systemd holds the port: no other process gets it while the hub is down, no
     socket: ['[::]:3600'],
     agrees: true,
   })
-  expect(await squat(system)).toBe('taken\n')
+  expect(await bindAsOther(system)).toBe('taken\n')
 })
 
 test('an installation without the socket is upgraded to it and back; a version without socket support gets its port back', {
@@ -156,7 +156,7 @@ test('an installation without the socket is upgraded to it and back; a version w
   await ready(system)
   expect(await system.out('systemctl is-active claude-net.socket')).toBe('active\n')
   await system.out('systemctl stop claude-net.service')
-  expect(await squat(system)).toBe('EADDRINUSE\n')
+  expect(await bindAsOther(system)).toBe('EADDRINUSE\n')
   // The next connection starts the hub.
   await ready(system)
   expect(await system.out('claude-net members')).toContain('seanclaude')
@@ -169,7 +169,7 @@ test('an installation without the socket is upgraded to it and back; a version w
   await system.out(install)
   // Permanently stopped, as for a restore: socket and service.
   await system.out('systemctl stop claude-net.socket claude-net.service')
-  expect(await squat(system)).toBe('taken\n')
+  expect(await bindAsOther(system)).toBe('taken\n')
   await system.out('systemctl start claude-net')
   expect(await system.out('systemctl is-active claude-net.socket')).toBe('active\n')
   await system.out(`${install} --no-socket`)
@@ -180,5 +180,5 @@ test('an installation without the socket is upgraded to it and back; a version w
   const removed = await system.out('claude-net uninstall-service')
   expect(removed).toContain('remove /etc/systemd/system/claude-net.socket\n')
   expect((await system.sh('systemctl cat claude-net.socket claude-net.service')).code).not.toBe(0)
-  expect(await squat(system)).toBe('taken\n')
+  expect(await bindAsOther(system)).toBe('taken\n')
 })

@@ -178,7 +178,7 @@ test('the second directory of one name is reported once per session, and has ano
   const claude = await startClaude(sean, { CLAUDE_PROJECT_DIR: second })
   await claude.hook('SessionStart', { source: 'startup' })
   await claude.mcp()
-  expect(await claude.told('UserPromptSubmit')).toMatch(/^Claude Net: This session's project is 'shop-2': /)
+  expect(await claude.untilAnnounced('UserPromptSubmit')).toMatch(/^Claude Net: This session's project is 'shop-2': /)
   expect(await claude.hook('UserPromptSubmit')).toBe('')
   await heard(sean, 'shop-2')
   expect([...knownProjects(sean.home)]).toEqual([

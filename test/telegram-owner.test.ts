@@ -259,7 +259,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   expect(first.text).toBe(
     'sean: seanclaude/shop waits for you at a permission prompt of Bash, for 3 min now.\nAnswer it there; it cannot be answered from here. No more of these: /follow seanclaude prompts off',
   )
-  await tellThatLooks()
+  await nextCheck()
   // One notice per prompt, even after a restart; the next prompt gets another.
   await hub.crashAndRestart()
   await beat(prompt('one', 4 * 60_000, 'Bash'))
@@ -271,7 +271,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   expect(await ask('/follow seanclaude prompts off')).toBe('seanclaude: you get no notices of permission prompts.')
   await beat(prompt('three', 2 * 60_000, 'Write'))
   expect(await ask('/follow')).toMatch(/seanclaude: .*; you get no notices of permission prompts\n/)
-  await tellThatLooks()
+  await nextCheck()
   expect(told().some(({ text }) => text.includes('Write'))).toBe(false)
   expect(await ask('/follow seanclaude prompts on')).toBe(
     'seanclaude: you are notified when a session has waited for 2 min at a permission prompt.',
@@ -283,11 +283,11 @@ test('a session that waits at a permission prompt is told to its owner once: whe
     await beat(prompt(`flood-${n}`, 2 * 60_000, `Flood${n}`))
     if (n < 9) await until('it', () => told().find(({ text }) => text.includes(`Flood${n},`)))
   }
-  await tellThatLooks()
+  await nextCheck()
   expect(told()).toHaveLength(12)
 
   /** Waits until the bridge has recorded its notices and checked all machines again, by a new prompt that causes a notice. */
-  async function tellThatLooks() {
+  async function nextCheck() {
     const tool = `Look${++looks}`
     await last.call(api.heartbeat, {
       body: { session: 's1', client: 'test/1', prompt: prompt(tool, 3 * 60_000, tool) },

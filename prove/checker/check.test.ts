@@ -3,7 +3,7 @@ import { type CheckOptions, check, type InboxDump, type Kind } from './check.ts'
 import type { Act, Line, Results, Seen, Told } from './history.ts'
 
 /** A history and its final inboxes, for a test to corrupt. */
-class Story {
+class TestHistory {
   readonly lines: Line[] = []
   readonly ada: InboxDump = { inbox: 'ada', rows: [], unread: [] }
   readonly bob: InboxDump = { inbox: 'bob', rows: [], unread: [] }
@@ -81,8 +81,8 @@ function told(id: string, seq: number, from = 'carl'): Told {
 }
 
 /** Returns a correct history: carl sends a, b and c to ada, who reads a and b and acks a. */
-function honest(): Story {
-  const story = new Story()
+function correctHistory(): TestHistory {
+  const story = new TestHistory()
   story.send('a', 1)
   story.send('b', 3)
   story.read([seen('a', 1), seen('b', 3)])
@@ -95,11 +95,11 @@ function honest(): Story {
 }
 
 test('a correct history passes', () => {
-  expect(check(honest().lines, [honest().ada, honest().bob])).toEqual([])
+  expect(check(correctHistory().lines, [correctHistory().ada, correctHistory().bob])).toEqual([])
 })
 
 test('an operation with an unknown result may have taken effect or not; neither is a violation', () => {
-  const story = honest()
+  const story = correctHistory()
   story.send('stored, unanswered', 'unknown')
   story.store('stored, unanswered', 8)
   story.send('never stored', 'unknown')
@@ -118,7 +118,7 @@ test('an operation with an unknown result may have taken effect or not; neither 
 })
 
 test('concurrent operations may be seen in either order', () => {
-  const story = new Story()
+  const story = new TestHistory()
   const [first, second] = ['a', 'b'].map(id =>
     story.begin({ kind: 'send', id, from: 'carl', to: ['ada'], body: `text of ${id}` }),
   )
@@ -134,7 +134,7 @@ test('concurrent operations may be seen in either order', () => {
 const ofLane = { kind: 'send' as const, from: 'carl', to: ['ada'], body: 'text', lane: 'carl' }
 
 /** Histories that no correct hub produces, by kind and description; each function turns the correct history into one of them. */
-const planted: Record<Kind, Record<string, (story: Story) => void>> = {
+const planted: Record<Kind, Record<string, (story: TestHistory) => void>> = {
   lost: {
     'an acknowledged message is in no inbox': ({ ada }) => {
       ada.rows.pop()
@@ -335,13 +335,13 @@ const cases = Object.entries(planted).flatMap(([kind, stories]) =>
 )
 
 test.each(cases)('%s is found: %s', (kind, _what, spoil) => {
-  const story = honest()
+  const story = correctHistory()
   spoil(story)
   expect(story.kinds()).toContain(kind)
 })
 
 test('receipts and streams of a correct hub pass', () => {
-  const story = honest()
+  const story = correctHistory()
   story.fetched(['b'], 'one')
   story.receipt('a', 'acked')
   story.receipt('b', 'fetched', 'one')
@@ -354,7 +354,7 @@ test('receipts and streams of a correct hub pass', () => {
 
 test('a hub that has not reached a message has no receipts of it; one that has must not leave them out', () => {
   const kindsAt = (at: number, mayLag: boolean) => {
-    const story = honest()
+    const story = correctHistory()
     story.end(story.begin({ kind: 'receipts', of: 'carl', id: 'c', atLeast: 3 }), { receipts: [], at })
     return story.kinds({ mayLag })
   }
@@ -365,7 +365,7 @@ test('a hub that has not reached a message has no receipts of it; one that has m
 })
 
 test('sessions that were notified of what they read pass, once each or after the turn of another', () => {
-  const story = honest()
+  const story = correctHistory()
   story.send('d', 8, ['ada'], 'carl', 'red')
   story.store('d', 8)
   const [blue, green] = [story.session('one', 'blue'), story.session('two', 'green')]
@@ -377,7 +377,7 @@ test('sessions that were notified of what they read pass, once each or after the
 })
 
 test('a message that another session has read and left is announced again', () => {
-  const story = honest()
+  const story = correctHistory()
   const [one, two] = [story.session('one'), story.session('two')]
   one.notify(['b', 'c'])
   two.notify(['b'], 'read')
@@ -389,7 +389,7 @@ test('a message that another session has read and left is announced again', () =
 })
 
 test('an answer acks the message that it answers, and a message with an expiry may leave the inbox unread', () => {
-  const story = honest()
+  const story = correctHistory()
   const answer = { kind: 'send', id: 'd', from: 'ada', to: ['carl'], body: 'yes', replyTo: 'b' } as const
   story.end(story.begin({ ...answer, to: [...answer.to] }), { seq: 8 })
   story.ada.rows[1]!.acked = true
@@ -404,7 +404,7 @@ test('an answer acks the message that it answers, and a message with an expiry m
 })
 
 test('of several unanswered acks any subset may have taken effect', () => {
-  const story = new Story()
+  const story = new TestHistory()
   for (const [index, id] of ['a', 'b', 'c', 'd'].entries()) {
     story.send(id, index + 1)
     story.store(id, index + 1, id === 'b' || id === 'd')
@@ -416,7 +416,7 @@ test('of several unanswered acks any subset may have taken effect', () => {
 })
 
 test('a hub that is behind may answer a read, but not with less than the read requires', () => {
-  const story = new Story()
+  const story = new TestHistory()
   story.send('a', 1)
   story.store('a', 1)
   const read = (atLeast: number, messages: Seen[]) =>
@@ -431,7 +431,7 @@ test('a hub that is behind may answer a read, but not with less than the read re
 })
 
 test('an inbox of thousands of operations is decided', () => {
-  const story = new Story()
+  const story = new TestHistory()
   for (let n = 1; n <= 3000; n++) {
     story.send(`m${n}`, n)
     story.read([seen(`m${n}`, n)])

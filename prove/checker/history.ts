@@ -121,12 +121,12 @@ export class History {
   }
 
   /** Records an event of the stream `op`. */
-  tell(op: number, told: Told): void {
+  recordEvent(op: number, told: Told): void {
     this.lines.push({ op, type: 'event', told })
   }
 
   /** Records that the client stores the send `op` and will send it. */
-  keep(op: number): void {
+  recordKept(op: number): void {
     this.lines.push({ op, type: 'kept' })
   }
 

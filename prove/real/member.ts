@@ -227,10 +227,10 @@ export class Member {
           const { id, seq } = event.data
           if (event.event === 'inbox') {
             this.shown.add(id)
-            history.tell(op, { kind: 'inbox', id, seq, from: event.data.from })
+            history.recordEvent(op, { kind: 'inbox', id, seq, from: event.data.from })
           } else {
             const { recipient, status } = event.data
-            history.tell(op, { kind: 'receipt', id, seq, recipient, status })
+            history.recordEvent(op, { kind: 'receipt', id, seq, recipient, status })
           }
           if (event.cursor === undefined) continue
           cursor = event.cursor

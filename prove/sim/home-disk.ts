@@ -47,7 +47,7 @@ export class HomeDisk {
     this.#loseIn(this.dir, random)
     this.#data.clear()
     this.#entries.clear()
-    this.#settle(this.dir)
+    this.#recordAll(this.dir)
   }
 
   #loseIn(directory: string, random: Random): void {
@@ -58,16 +58,16 @@ export class HomeDisk {
       const stats = lstatSync(path)
       if (synced.get(name) !== stats.ino && random() < 0.5) {
         rmSync(path, { recursive: true })
-        this.#bringBack(path, synced.get(name))
+        this.#restoreEntry(path, synced.get(name))
       } else if (stats.isDirectory()) this.#loseIn(path, random)
       else this.#cut(path, stats.ino, random)
     }
     for (const [name, inode] of synced)
-      if (!now.includes(name) && random() < 0.5) this.#bringBack(join(directory, name), inode)
+      if (!now.includes(name) && random() < 0.5) this.#restoreEntry(join(directory, name), inode)
   }
 
   /** Restores an entry whose removal or replacement was not synced. */
-  #bringBack(path: string, inode: number | undefined): void {
+  #restoreEntry(path: string, inode: number | undefined): void {
     const data = inode === undefined ? undefined : this.#data.get(inode)
     if (data && existsSync(dirname(path))) writeFileSync(path, data)
   }
@@ -80,13 +80,13 @@ export class HomeDisk {
   }
 
   /** Records everything as synced, as after a start. */
-  #settle(directory: string): void {
+  #recordAll(directory: string): void {
     const names = readdirSync(directory)
     this.#entries.set(directory, new Map(names.map(name => [name, lstatSync(join(directory, name)).ino])))
     for (const name of names) {
       const path = join(directory, name)
       const stats = lstatSync(path)
-      if (stats.isDirectory()) this.#settle(path)
+      if (stats.isDirectory()) this.#recordAll(path)
       else this.#data.set(stats.ino, readFileSync(path))
     }
   }

@@ -87,7 +87,7 @@ export class HubNode {
     } catch (error) {
       if (!process.isAlive) return
       world.note(`${this.name} does not start: ${(error as Error).message}`)
-      if (!isOutside(error)) this.#options.onBroken(`${this.name} does not start: ${(error as Error).message}`)
+      if (!isSimulatedError(error)) this.#options.onBroken(`${this.name} does not start: ${(error as Error).message}`)
       this.#end('kill', faults.random() * 1000)
     }
   }
@@ -111,7 +111,7 @@ export class HubNode {
       onStorageError: (error, fatal) => {
         world.note(`${this.name} storage error ${(error as Error).message}`)
         if (!process.isAlive) return
-        if (!isOutside(error)) onBroken(`${this.name} stopped: ${(error as Error).stack}`)
+        if (!isSimulatedError(error)) onBroken(`${this.name} stopped: ${(error as Error).stack}`)
         if (fatal) this.crash('kill')
       },
     })
@@ -176,14 +176,14 @@ export class HubNode {
     const strike = (): Error | undefined => {
       if (faults.strikes('kill at sync')) this.crash('kill')
       else if (faults.strikes('power at sync')) this.crash('power')
-      if (!this.process?.isAlive) return outside('killed')
+      if (!this.process?.isAlive) return simulatedError('killed')
       if (!faults.strikes('sync fails')) return undefined
       this.disk.lose()
-      return outside('the disk fails')
+      return simulatedError('the disk fails')
     }
     return {
       syncNow: () => {
-        if (!this.process?.isAlive) throw outside('killed')
+        if (!this.process?.isAlive) throw simulatedError('killed')
         world.block(faults.delay('disk'))
         const error = strike()
         if (error) throw error
@@ -317,12 +317,12 @@ export function unavailable(why = 'No hub answers.'): ClaudeNetError {
 }
 
 /** Returns an error of a simulated component, such as a disk. */
-function outside(message: string): Error {
+function simulatedError(message: string): Error {
   return Object.assign(new Error(message), { code: 'EIO', isSimulated: true })
 }
 
 /** Reports whether an error was caused by a simulated fault and not by the program. */
-function isOutside(error: unknown): boolean {
+function isSimulatedError(error: unknown): boolean {
   for (let each = error as (Error & { isSimulated?: true }) | undefined; each; each = each.cause as Error | undefined)
     if (each.isSimulated || /full|no answer of the log|killed/.test(each.message)) return true
   return false

@@ -66,7 +66,7 @@ export class Machine {
   #cursor: string | undefined
   #stream = new AbortController()
   #isStopping = false
-  #lives: Promise<unknown> = Promise.resolve()
+  #activities: Promise<unknown> = Promise.resolve()
   #generation = 0
   readonly #sessions: readonly Session[]
 
@@ -87,7 +87,7 @@ export class Machine {
     this.#shown = []
     this.#known = 0
     this.#stream = new AbortController()
-    this.#lives = world.as(this.process, () => {
+    this.#activities = world.as(this.process, () => {
       void this.#follows()
       void this.#beats()
       const { does } = this.#options
@@ -99,7 +99,7 @@ export class Machine {
       if (does.includes('receipts')) lives.push(this.#asks())
       return Promise.all(lives)
     })
-    this.#lives.catch(error => world.fail(error))
+    this.#activities.catch(error => world.fail(error))
     for (const session of this.#sessions) session.start()
   }
 
@@ -133,7 +133,7 @@ export class Machine {
     const { world } = this.#options
     // A machine that was just killed restarts first.
     while (!this.isAlive) await world.sleep(100)
-    await this.#lives
+    await this.#activities
   }
 
   close(): void {
@@ -212,7 +212,7 @@ export class Machine {
       this.#open.set(act.id, op)
       try {
         const sent = await this.#outbox!.send(request.body)
-        if (sent.kept) history.keep(op)
+        if (sent.kept) history.recordKept(op)
         else this.#decided(act.id, sent.answer)
       } catch (error) {
         this.#decided(act.id, error as Error)
@@ -343,10 +343,10 @@ export class Machine {
     const { history } = this.#options
     if (event === 'inbox') {
       this.told.add(data.id)
-      history.tell(op, { kind: 'inbox', id: data.id, seq: data.seq, from: data.from })
+      history.recordEvent(op, { kind: 'inbox', id: data.id, seq: data.seq, from: data.from })
     } else {
       const { id, seq, recipient, status } = data
-      history.tell(op, { kind: 'receipt', id, seq, recipient, status })
+      history.recordEvent(op, { kind: 'receipt', id, seq, recipient, status })
     }
     this.#cursor = cursor ?? this.#cursor
     // Of several events with one seq, only the last has a cursor: only then have all of them arrived.

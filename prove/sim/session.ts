@@ -48,7 +48,7 @@ export class Session {
   readonly #key: string
   readonly #options: SessionOptions
   readonly #dir: SessionDir
-  #lives = 0
+  #generation = 0
   /** Id of the current session at the hub, and its number in the history. */
   #id = ''
   #op = 0
@@ -73,7 +73,7 @@ export class Session {
   /** Starts a new session, whose user occasionally types a prompt. */
   start(): void {
     const { world, history, inbox, home, project } = this.#options
-    this.#id = `${inbox}-${this.#key}.${++this.#lives}`
+    this.#id = `${inbox}-${this.#key}.${++this.#generation}`
     this.#op = history.begin({ kind: 'session', inbox, session: this.#id, ...(project && { project }) })
     this.#notified = new Set()
     this.#isBusy = false
@@ -195,10 +195,10 @@ export class Session {
         await world.sleep(2000, 'without a server')
       } else {
         if (chance < 0.13 && this.#server?.isAlive) await world.as(this.#server, () => this.#keeper!.close())
-        const life = this.#lives
+        const generation = this.#generation
         // A machine that is killed meanwhile starts its sessions itself.
         world.scheduleOutside('a session starts', between(random, 100, 1000), () => {
-          if (this.#lives === life && this.#options.isUp()) this.start()
+          if (this.#generation === generation && this.#options.isUp()) this.start()
         })
         this.kill()
         return
@@ -259,6 +259,6 @@ export class Session {
   }
 
   #tell(told: Extract<Told, { kind: 'notified' | 'released' }>): void {
-    if (this.isAlive) this.#options.history.tell(this.#op, told)
+    if (this.isAlive) this.#options.history.recordEvent(this.#op, told)
   }
 }

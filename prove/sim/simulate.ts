@@ -158,12 +158,12 @@ class Simulation {
     try {
       await world.until(this.#begin(), 60_000)
       await world.until(this.#storm(), this.#plan.seconds * 2000)
-      await world.until(this.#calm(), calmLimitMs)
+      await world.until(this.#settle(), calmLimitMs)
       dumps = this.#dump()
       this.#compareHubs()
     } catch (error) {
       if (error instanceof Stuck) {
-        const waits = this.#machines.flatMap(machine => this.#whyWaits(machine))
+        const waits = this.#machines.flatMap(machine => this.#unfinished(machine))
         this.#broken.push({ kind: 'stuck', text: [error.message, ...waits].join('; ') })
       } else this.#broken.push({ kind: 'broken', text: (error as Error).stack ?? String(error) })
     }
@@ -209,14 +209,14 @@ class Simulation {
     this.#faults.isCalm = false
     this.#isStorm = true
     for (const machine of this.#machines) machine.start()
-    void this.#trouble().catch(error => this.#world.fail(error))
+    void this.#injectFaults().catch(error => this.#world.fail(error))
     await this.#world.sleep(this.#plan.seconds * 1000, 'storm')
     this.#faults.isCalm = true
     this.#isStorm = false
   }
 
   /** Injects the faults that may strike at any time: every half a second, or five times in a short plan. */
-  async #trouble(): Promise<void> {
+  async #injectFaults(): Promise<void> {
     const [world, faults] = [this.#world, this.#faults]
     const { random } = faults
     while (this.#isStorm) {
@@ -238,7 +238,7 @@ class Simulation {
   }
 
   /** Waits, without faults, until every operation has ended and every unread message has been in a stream. */
-  async #calm(): Promise<void> {
+  async #settle(): Promise<void> {
     for (const machine of this.#machines) machine.stop()
     for (const machine of this.#machines) await machine.finished()
     await this.#level()
@@ -254,11 +254,11 @@ class Simulation {
     } while (this.#world.now < end && (isUntold() || isUnnotified()))
     for (const machine of this.#machines) machine.close()
     await this.#level()
-    if (this.#faults.struck.some(({ name }) => name === 'clock step')) await this.#silence()
+    if (this.#faults.struck.some(({ name }) => name === 'clock step')) await this.#checkSilence()
   }
 
   /** Waits until every session has been silent for too long, and reports those that still count as online. */
-  async #silence(): Promise<void> {
+  async #checkSilence(): Promise<void> {
     const world = this.#world
     const awakeAt = Math.max(world.now, ...this.#nodes.map(({ process }) => process?.busyUntil ?? 0))
     await world.sleep(awakeAt - world.now + silenceMs + graceMs, 'silence')
@@ -271,7 +271,7 @@ class Simulation {
           })
   }
 
-  #whyWaits(machine: Machine): string[] {
+  #unfinished(machine: Machine): string[] {
     const untold = this.#untold(machine)
     return [
       ...(machine.isIdle ? [] : [`${machine.name} waits for an answer`]),

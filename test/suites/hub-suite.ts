@@ -715,7 +715,7 @@ function presence(hub: TestHub): void {
     await beat(ana, 's1')
     await beat(ana, 's1')
     await ana.client.call(api.endSession, { query: { session: 's1' } })
-    const ofAna = () => stream.heard.filter(({ event, data }) => event === 'presence' && data.name === ana.name)
+    const ofAna = () => stream.received.filter(({ event, data }) => event === 'presence' && data.name === ana.name)
     await until('ana to come and go', () => ofAna().length >= 2)
     expect(ofAna()).toEqual([
       { event: 'presence', data: { name: ana.name, online: true, lastSeenAt: expect.any(String) } },

@@ -63,7 +63,7 @@ export class ClaudeSession {
   }
 
   /** Writes Claude Code's record of this session, which has none by default. Its status starts now. */
-  says(record: Record<string, unknown>): void {
+  writeRecord(record: Record<string, unknown>): void {
     const dir = join(this.machine.userHome, '.claude', 'sessions')
     mkdirSync(dir, { recursive: true })
     const pid = Number(basename(this.socket, '.sock'))
@@ -112,7 +112,7 @@ export class ClaudeSession {
   }
 
   /** Runs a hook until it announces something. */
-  told(event: string, input?: Record<string, unknown>): Promise<string> {
+  untilAnnounced(event: string, input?: Record<string, unknown>): Promise<string> {
     return until(`a ${event} hook that tells something`, () => this.hook(event, input))
   }
 

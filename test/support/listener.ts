@@ -3,11 +3,11 @@ import type { HubClient } from '../../src/client/hub-client.ts'
 import type { StreamEvent } from '../../src/protocol/events.ts'
 import { until } from './until.ts'
 
-export type Heard = StreamEvent & { cursor?: string }
+export type Received = StreamEvent & { cursor?: string }
 
 /** One open event stream and every event received on it. Closed with the test. */
 export class Listener {
-  readonly heard: Heard[] = []
+  readonly received: Received[] = []
   /** Resolves when the stream has ended, on either side. Rejects if the hub refused it or the connection broke. */
   readonly ended: Promise<void>
   readonly #stop = new AbortController()
@@ -23,13 +23,13 @@ export class Listener {
   }
 
   /** The events so far, without presence. */
-  get changes(): Exclude<Heard, { event: 'presence' }>[] {
-    return this.heard.filter(each => each.event !== 'presence')
+  get changes(): Exclude<Received, { event: 'presence' }>[] {
+    return this.received.filter(each => each.event !== 'presence')
   }
 
   /** The last cursor received, from which another stream continues. */
   get cursor(): string | undefined {
-    return this.heard.findLast(each => each.cursor !== undefined)?.cursor
+    return this.received.findLast(each => each.cursor !== undefined)?.cursor
   }
 
   /** Resolves when the hub has accepted the stream. */
@@ -39,8 +39,8 @@ export class Listener {
   }
 
   /** Returns the first `count` changes (inbox and receipt), once that many were received. */
-  async first(count: number): Promise<Exclude<Heard, { event: 'presence' }>[]> {
-    await until(`${count} events; heard so far: ${JSON.stringify(this.heard)}`, () => {
+  async first(count: number): Promise<Exclude<Received, { event: 'presence' }>[]> {
+    await until(`${count} events; received so far: ${JSON.stringify(this.received)}`, () => {
       if (this.changes.length < count && this.#isOver) throw new Error(`the stream ended after ${this.changes.length}`)
       return this.changes.length >= count
     })
@@ -57,7 +57,7 @@ export class Listener {
       const { signal } = this.#stop
       const opened = () => (this.#isOpen = true)
       const ready = (cursor: string) => (this.readyAt = cursor)
-      for await (const event of client.events({ ...options, signal, opened, ready })) this.heard.push(event)
+      for await (const event of client.events({ ...options, signal, opened, ready })) this.received.push(event)
     } finally {
       this.#isOver = true
     }

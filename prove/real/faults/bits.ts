@@ -49,7 +49,7 @@ export const bitFlips: Fault = {
         },
       )
       const all = started ? await judge(cluster, load) : []
-      const found = flips.looksTorn ? all.filter(each => !isOfACutLog(each)) : all
+      const found = flips.looksTorn ? all.filter(each => !looksLikePowerLoss(each)) : all
       if (found.length < all.length)
         round.say(`bit-flips: known, the last commits are gone and nobody was told (${flips.text})`)
       await hub.kill()
@@ -67,7 +67,7 @@ export const bitFlips: Fault = {
  * store is a few commits older, and the hub does not report it. This is a known limitation (docs/proof.md). The older content must still be
  * correct.
  */
-function isOfACutLog({ kind }: Broken): boolean {
+function looksLikePowerLoss({ kind }: Broken): boolean {
   return kind === 'lost' || kind === 'receipt'
 }
 
@@ -125,7 +125,7 @@ function size(file: string): number {
  */
 async function judge({ hub }: OneHub, load: Load): Promise<Broken[]> {
   const found: Broken[] = []
-  const { owed, sent } = whatIsKnown(load.history.lines)
+  const { owed, sent } = expectedContent(load.history.lines)
   const lines = [...load.history.lines]
   let op = 1_000_000
   for (const { name, token } of load.credentials) {
@@ -172,7 +172,7 @@ async function judge({ hub }: OneHub, load: Load): Promise<Broken[]> {
 }
 
 /** Returns all sends, and the messages that each inbox must show, because they were stored and no ack was started. */
-function whatIsKnown(lines: readonly Line[]): { owed: Map<string, Set<string>>; sent: Map<string, Acts['send']> } {
+function expectedContent(lines: readonly Line[]): { owed: Map<string, Set<string>>; sent: Map<string, Acts['send']> } {
   const sent = new Map<string, Acts['send']>()
   const owed = new Map<string, Set<string>>()
   const acts = new Map<number, Acts[keyof Acts]>()

@@ -83,7 +83,7 @@ class Sender {
     this.#waiting.set(id, op)
     if (code === 0) this.#decided(id, JSON.parse(stdout) as { seq?: number; answer?: { seq: number } })
     // Messages in the outbox must be delivered, also after a kill.
-    else if (this.#machine.kept().includes(id)) this.#history.keep(op)
+    else if (this.#machine.kept().includes(id)) this.#history.recordKept(op)
     else if (code !== null && code !== 75)
       this.#history.end(op, { type: 'unknown', why: `status ${code}: ${stdout.slice(0, 200)}` })
   }

@@ -39,7 +39,7 @@ export const slowClients: Fault = {
           round.strike()
           sockets.add(slow(cluster.hub, token, pick(round.random, ['bytes', 'deaf', 'silent'])))
           await delay(round.random() * 30)
-        }).then(() => bounded(cluster.hub, load)),
+        }).then(() => checkMemory(cluster.hub, load)),
       { load },
     )
   },
@@ -81,23 +81,23 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
   const cluster = await oneHub(round)
   const { hub } = cluster
   const [from, to] = [await cluster.join('crier'), await cluster.join('crowd')]
-  const crier = new HubClient({ transport: new DirectTransport(hub.url), token: from.token, timeoutMs: 30_000 })
+  const sender = new HubClient({ transport: new DirectTransport(hub.url), token: from.token, timeoutMs: 30_000 })
   const over = new AbortController()
   const all = Array.from({ length: streams }, () => new Listener())
   round.defer(() => {
     over.abort()
-    crier.close()
+    sender.close()
   })
   const load = new Load({ cluster, seed: round.seed, timeoutMs: 20_000, paceMs: 200, broadcasts: false })
   round.defer(() => load.close())
   round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
   await load.join()
   const sent: number[] = []
-  const cry = async () => {
+  const send = async () => {
     const body = { id: newMessageId(), to: to.name, body: `cry ${sent.length}` }
     for (let tries = 1; ; tries++) {
       try {
-        sent.push((await crier.call(api.sendMessage, { body })).seq)
+        sent.push((await sender.call(api.sendMessage, { body })).seq)
         return
       } catch (error) {
         // A hub that was just started, or serves thousands of streams, may be slow.
@@ -107,21 +107,21 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
   }
   const opened = await openAll(all, hub.url, to.token, over.signal)
   await load.start()
-  await cry()
+  await send()
   if (!kills) round.strike()
   for (let kill = 0; kills && (kill === 0 || kill < round.harmMs / 2000); kill++) {
-    await cry()
+    await send()
     round.strike()
     await hub.kill()
     await hub.start()
-    await cry()
-    await everyone('received everything', all, ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
+    await send()
+    await waitForAll('received everything', all, ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
   }
   await load.answered(10)
-  await cry()
+  await send()
   // Streams that have not received everything are reported below, as `wrong`.
   await missing(all, ({ seqs }) => seqs.length >= sent.length)
-  bounded(hub, load)
+  checkMemory(hub, load)
   const wrong = all.filter(({ seqs }) => seqs.join() !== sent.join())
   over.abort()
   await Promise.all(opened)
@@ -181,13 +181,13 @@ async function openAll(
   for (let at = 0; at < all.length; at += 200) {
     const some = all.slice(at, at + 200)
     opened.push(...some.map(listener => listener.listen(url, token, signal)))
-    await everyone('opened', some, ({ isOpen }) => isOpen)
+    await waitForAll('opened', some, ({ isOpen }) => isOpen)
   }
   return opened
 }
 
 /** Resolves once `claim` holds for each listener. Throws after `crowdLimitMs`. */
-async function everyone(what: string, all: readonly Listener[], claim: (one: Listener) => boolean): Promise<void> {
+async function waitForAll(what: string, all: readonly Listener[], claim: (one: Listener) => boolean): Promise<void> {
   const count = await missing(all, claim)
   if (count > 0) throw new Error(`${count} streams had not ${what} after ${crowdLimitMs} ms`)
 }
@@ -201,7 +201,7 @@ async function missing(all: readonly Listener[], claim: (one: Listener) => boole
 }
 
 /** Records a violation if a hub uses too much memory. */
-function bounded(hub: HubProcess, load: Load): void {
+function checkMemory(hub: HubProcess, load: Load): void {
   const status = readFileSync(`/proc/${hub.pid}/status`, 'utf8')
   const megabytes = (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6
   if (megabytes > maxMemoryMB)
