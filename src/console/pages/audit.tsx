@@ -26,7 +26,7 @@ export default function AuditPage({ query }: PageProps) {
     return (
       <>
         <PageHead title="Audit" />
-        <AdminsOnly what="Who did what to whom is" />
+        <AdminsOnly what="the audit" />
       </>
     )
   return <Audit query={query} />
@@ -53,43 +53,43 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
   return (
     <>
       <PageHead title="Audit" actions={<Button onClick={first.reload}>Refresh</Button>}>
-        Who did what to whom, newest first: what was changed, who came in, what was refused.
+        Who did what to whom, newest first: changes, logins and refusals.
       </PageHead>
       <Panel flush class="audit">
         <div class="filters">
           <Field
-            label="Who did it"
+            label="Actor"
             bare
             type="search"
-            placeholder="Who: admin, sean…"
+            placeholder="Actor: admin, sean…"
             value={actor}
             onInput={value => narrow({ actor: value })}
           />
           <Field
-            label="What was done"
+            label="Action"
             bare
             type="search"
-            placeholder="What: invite, login…"
+            placeholder="Action: invite, login…"
             value={action}
             onInput={value => narrow({ action: value })}
           />
           <Field
-            label="To whom"
+            label="Target"
             bare
             type="search"
-            placeholder="To whom"
+            placeholder="Target"
             value={target}
             onInput={value => narrow({ target: value })}
           />
-          <Select label="Since" bare value={since} onInput={value => narrow({ since: value })} options={spansOf} />
+          <Select label="Time range" bare value={since} onInput={value => narrow({ since: value })} options={spansOf} />
         </div>
         <Loaded asked={first} rows={10} what="the audit">
           {({ lines, more }) =>
             lines.length === 0 ? (
-              <Empty icon="audit" title={isNarrowed ? 'No matching lines' : 'Nothing has been done yet'}>
+              <Empty icon="audit" title={isNarrowed ? 'No matching lines' : 'The audit is empty'}>
                 {isNarrowed && (
                   <Button onClick={() => narrow({ actor: '', action: '', target: '', since: '' })}>
-                    Show everything
+                    Clear filters
                   </Button>
                 )}
               </Empty>
@@ -166,7 +166,7 @@ function Entry({ line }: { line: AuditLine }) {
               {' · '}
             </>
           )}
-          {address === null ? 'from nowhere known' : <Line max={64}>{`from ${address}`}</Line>}
+          {address === null ? 'from an unknown address' : <Line max={64}>{`from ${address}`}</Line>}
           {tokenId !== null && <Line max={64}>{` with ${tokenId}`}</Line>}
         </p>
       </div>
@@ -176,7 +176,7 @@ function Entry({ line }: { line: AuditLine }) {
 
 /** Links to a member's page. The admin, and a name that was only claimed, may have none. */
 function Who({ name }: { name: string | null }) {
-  if (name === null) return <span class="hint">somebody</span>
+  if (name === null) return <span class="hint">unknown</span>
   if (name === 'admin') return <span class="name">admin</span>
   return <Name of={name} />
 }

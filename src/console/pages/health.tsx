@@ -34,7 +34,7 @@ export default function HealthPage(_: PageProps) {
     return (
       <>
         <PageHead title="Health" />
-        <AdminsOnly what="How the hub is, is" />
+        <AdminsOnly what="the health of the hub" />
       </>
     )
   return <Health />
@@ -91,7 +91,7 @@ function Worries({
   if (problems.length + others === 0) {
     return (
       <p class="well" role="status">
-        <Icon name="check" /> No problems; a test write was just stored.
+        <Icon name="check" /> No problems. A test write succeeded.
       </p>
     )
   }
@@ -112,7 +112,7 @@ function StorePanel({ ready, store, clock }: StatusAnswer) {
     <Panel title="Store">
       <Facts
         of={[
-          ['Writes', ready ? <Badge tone="good">stored</Badge> : <Badge tone="bad">refused</Badge>],
+          ['Writes', ready ? <Badge tone="good">accepted</Badge> : <Badge tone="bad">refused</Badge>],
           ['Size', bytesInWords(store.bytes)],
           ['Free space', bytesInWords(store.freeBytes)],
           ['Newest entry', <span class="number">{store.seq.toLocaleString('en')}</span>],
@@ -122,12 +122,12 @@ function StorePanel({ ready, store, clock }: StatusAnswer) {
             'Clock',
             clock ? (
               <>
-                was {clock.atStart ? 'off' : 'set by'} {clock.byMs < 0 ? '−' : '+'}
+                was {clock.atStart ? 'off by' : 'set by'} {clock.byMs < 0 ? '−' : '+'}
                 {largestUnit(Math.abs(clock.byMs))} <Time at={clock.at} />
-                {clock.steps > 1 && `, ${clock.steps} times in all`}
+                {clock.steps > 1 && `, ${clock.steps} times in total`}
               </>
             ) : (
-              'steady since the start'
+              'no changes since the start'
             ),
           ],
         ]}
@@ -138,7 +138,7 @@ function StorePanel({ ready, store, clock }: StatusAnswer) {
 
 function HubsPanel({ hubs }: { hubs: NonNullable<StatusAnswer['hubs']> }) {
   const lagOf = ({ lag, version }: (typeof hubs.hubs)[number]) =>
-    lag == null ? version : `${version}, ${lag === 0 ? 'level' : `${count(lag, 'record')} behind`}`
+    lag == null ? version : `${version}, ${lag === 0 ? 'up to date' : `${count(lag, 'record')} behind`}`
   return (
     <Panel title="Hubs">
       <Facts of={hubs.hubs.map(hub => [hub.name, `${hubStateInWords(hub)}; ${lagOf(hub)}`])} />
@@ -161,7 +161,7 @@ function BackupPanel({ lastBackup, tail }: StatusAnswer) {
               'none yet'
             ),
           ],
-          ['Tail', tail ? tailInWords(tail) : 'none: backup.logTo in hub.json names another disk for it'],
+          ['Tail', tail ? tailInWords(tail) : 'none; set backup.logTo in hub.json to a directory on another disk'],
         ]}
       />
     </Panel>
@@ -185,7 +185,7 @@ function BackupButton({ reload }: { reload: () => void }) {
         isMaking.value = true
         try {
           const { bytes } = await call('makeBackup')
-          toast(`A backup of ${bytesInWords(bytes)} was made, read and found good.`)
+          toast(`A backup of ${bytesInWords(bytes)} was made and verified.`)
           reload()
         } finally {
           isMaking.value = false
@@ -210,7 +210,7 @@ function MembersPanel({
           ['People', `${humans}, ${onlineHumans} online`],
           ['Services', services > 0 && String(services)],
           [
-            'Older clients',
+            'Outdated clients',
             behind.length === 0 ? (
               'none'
             ) : (
@@ -224,9 +224,9 @@ function MembersPanel({
             ),
           ],
           [
-            'Near a bound',
+            'Near a limit',
             nearBounds.length === 0 ? (
-              'nobody'
+              'none'
             ) : (
               <ul class="lines">
                 {nearBounds.map(({ bound, name, percent }) => (
@@ -242,7 +242,7 @@ function MembersPanel({
                       aria-label={`${bound} of ${name}`}
                     />
                     <span class="hint">
-                      {percent} % of {bound === 'inbox' ? 'its inbox' : 'its day'}
+                      {percent} % of its {bound === 'inbox' ? 'inbox' : 'daily limit'}
                     </span>
                   </li>
                 ))}
@@ -272,7 +272,7 @@ function DoorPanel({ hubKey, plain }: StatusAnswer) {
             'Without TLS',
             plain &&
               (plain.members.length === 0 ? (
-                'no member in the last day'
+                'no member in the last 24 hours'
               ) : (
                 <ul class="lines">
                   {plain.members.slice(0, 10).map(({ name, lastAt, isRemote }) => (
@@ -297,14 +297,11 @@ function TelegramPanel({ telegram }: { telegram: NonNullable<StatusAnswer['teleg
     <Panel title="Telegram">
       <Facts
         of={[
-          ['Carried by', carriedBy && `the hub ${carriedBy}`],
-          [
-            'Bot',
-            carriedBy === undefined && (bot === null ? 'has not answered yet' : <Line max={64}>{`@${bot}`}</Line>),
-          ],
-          ['Last answer', lastPollAt && <Time at={lastPollAt} />],
-          ['On the way', waiting === 0 ? 'nothing' : count(waiting, 'message')],
-          ['Not confirmed', unconfirmed.length > 0 && unconfirmed.join(', ')],
+          ['Run by', carriedBy && `the hub ${carriedBy}`],
+          ['Bot', carriedBy === undefined && (bot === null ? 'no response yet' : <Line max={64}>{`@${bot}`}</Line>)],
+          ['Last response', lastPollAt && <Time at={lastPollAt} />],
+          ['Waiting', waiting === 0 ? 'none' : count(waiting, 'message')],
+          ['Unconfirmed', unconfirmed.length > 0 && unconfirmed.join(', ')],
         ]}
       />
     </Panel>
@@ -313,12 +310,12 @@ function TelegramPanel({ telegram }: { telegram: NonNullable<StatusAnswer['teleg
 
 function InboxesPanel({ inboxes, moreInboxes, unread }: StatusAnswer) {
   return (
-    <Panel title={unread === 0 ? 'What waits' : `What waits: ${count(unread, 'message')}`} flush>
+    <Panel title={unread === 0 ? 'Unread messages' : `Unread messages · ${unread.toLocaleString('en')}`} flush>
       {inboxes.length === 0 ? (
-        <Empty title="Everything is read" />
+        <Empty title="No unread messages" />
       ) : (
         <Table
-          caption="Inboxes whose messages wait longest"
+          caption="Inboxes with the oldest unread messages"
           rows={inboxes}
           keyOf={({ name }) => name}
           columns={[

@@ -99,13 +99,13 @@ function Everyone({ known, query, reload }: { known: Directory; query: PageProps
         }
       >
         {summary(known.members)}
-        {!isAdmin && ' You see who is there; access, owners and names are the admin’s to change.'}
+        {!isAdmin && ' Only the admin can change access, owners and names.'}
       </PageHead>
       <div class="members-columns">
         <Panel flush class="members">
           <div class="filters">
             <Field
-              label="Find a member"
+              label="Search members"
               bare
               type="search"
               placeholder="Name, alias, owner, project or group"
@@ -126,11 +126,11 @@ function Everyone({ known, query, reload }: { known: Directory; query: PageProps
           ) : (
             <Empty icon="members" title={isNarrowed ? 'No matching members' : 'No members yet'}>
               {isNarrowed ? (
-                <Button onClick={() => narrow({ q: '', kind: '', state: '' })}>Show everyone</Button>
+                <Button onClick={() => narrow({ q: '', kind: '', state: '' })}>Clear filters</Button>
               ) : isAdmin ? (
-                'Invite the first machine: you get one line to run there.'
+                'Invite the first machine: you get a join line to run on it.'
               ) : (
-                'The admin invites the first.'
+                'The admin invites members.'
               )}
             </Empty>
           )}
@@ -163,10 +163,10 @@ function summary(members: readonly Listed[]): string {
 
 function Unknown({ name, isGroup }: { name: string; isGroup: boolean }) {
   return (
-    <Empty icon="members" title={isGroup ? 'This is a group' : 'There is no such member'}>
+    <Empty icon="members" title={isGroup ? 'This is a group' : 'No such member'}>
       <p>
-        {isGroup ? 'Groups stand beside the list of members. ' : 'It was deleted or renamed, or never was: '}
         {!isGroup && <Line max={64}>{name}</Line>}
+        {isGroup ? 'Groups are shown beside the list of members.' : ' was deleted or renamed, or never existed.'}
       </p>
       <p>
         <a href={href('members')}>All members</a>

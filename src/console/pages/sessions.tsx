@@ -40,14 +40,14 @@ export default function SessionsPage(_: PageProps) {
               Log out
             </Button>
             <Button look="danger" onClick={() => (endingAll.value = true)}>
-              {isAdmin ? 'End all' : 'End all of yours'}
+              {isAdmin ? 'End all sessions' : 'End all my sessions'}
             </Button>
           </>
         }
       >
         {isAdmin
           ? 'All browsers that are logged in.'
-          : 'Browsers in which you are logged in. Only the admin sees those of others.'}{' '}
+          : 'Browsers in which you are logged in. Only the admin sees the sessions of others.'}{' '}
         A session lasts 12 hours.
       </PageHead>
       <Panel flush class="sessions">
@@ -59,26 +59,26 @@ export default function SessionsPage(_: PageProps) {
               keyOf={({ id }) => id}
               columns={[
                 {
-                  head: 'Who',
+                  head: 'Member',
                   narrow: 'title',
                   cell: ({ name, role, current }) => (
                     <span class="row">
                       {role === 'admin' ? <b>admin</b> : <Name of={name} />}
                       {role === 'machine' && <Badge>machine</Badge>}
-                      {current && <Badge tone="info">this one</Badge>}
+                      {current && <Badge tone="info">this browser</Badge>}
                     </span>
                   ),
                 },
                 { head: 'Browser', cell: ({ browser }) => <Line max={80}>{browser}</Line> },
-                { head: 'From', cell: ({ address }) => <Line max={64}>{address}</Line> },
-                { head: 'Since', cell: ({ since }) => <Time at={since} as="moment" /> },
+                { head: 'Address', cell: ({ address }) => <Line max={64}>{address}</Line> },
+                { head: 'Logged in', cell: ({ since }) => <Time at={since} as="moment" /> },
                 { head: 'Last used', cell: ({ lastUsedAt }) => <Time at={lastUsedAt} /> },
-                { head: 'Until', cell: ({ expiresAt }) => <Time at={expiresAt} as="clock" /> },
+                { head: 'Expires', cell: ({ expiresAt }) => <Time at={expiresAt} as="clock" /> },
                 {
                   head: 'End',
                   cell: each =>
                     each.current ? (
-                      <span class="hint">log out above</span>
+                      <span class="hint">use Log out</span>
                     ) : (
                       <Button onClick={() => end(each)}>
                         End<span class="hidden"> the session of {each.name}</span>
@@ -90,53 +90,54 @@ export default function SessionsPage(_: PageProps) {
           )}
         </Loaded>
       </Panel>
-      <HowToGetIn role={me.role} />
+      <HowToLogIn role={me.role} />
       {endingAll.value && (
         <Confirm
-          title={isAdmin ? 'End every session' : 'End every session of yours'}
-          action="End them"
+          title={isAdmin ? 'End all sessions' : 'End all my sessions'}
+          action="End all"
           onClose={() => (endingAll.value = false)}
           onDo={async () => {
             const { closed } = await call('consoleRevoke', { params: { id: 'all' } })
             toast(`${count(closed.length, 'session')} ended.`)
           }}
         >
-          <p>This one too: you need a new link to come back.</p>
+          <p>This includes your current session. To log in again you need a new link.</p>
         </Confirm>
       )}
     </>
   )
 }
 
-/** Explains how to get a link for another browser. A session cannot make one, so that a stolen session cannot open others. */
-function HowToGetIn({ role }: { role: string }) {
+/** Explains how to get a link for another browser. A session cannot create one, so that a stolen session cannot open others. */
+function HowToLogIn({ role }: { role: string }) {
   return (
-    <Panel title="Another browser, or a phone">
+    <Panel title="Log in on another browser or phone">
       <div class="stack">
         <p class="hint">
-          Each link opens one browser, once, within 10 minutes. No session can make a link: whoever steals one cannot
-          stay.
+          A link logs in one browser, once, within 10 minutes. A session cannot create links, so a stolen session cannot
+          be extended.
         </p>
         <ul class="lines">
           {role === 'admin' && (
             <>
               <li>
-                <code>claude-net console</code> on the hub’s host opens it as the admin.
+                As the admin, run <code>claude-net console</code> on the hub’s host.
               </li>
               <li>
-                <code>claude-net console --as NAME</code> there opens it as a member, such as a person without Telegram.
+                For another member, such as a person without Telegram, run <code>claude-net console --as NAME</code>{' '}
+                there, and pass the link on.
               </li>
             </>
           )}
           {role === 'human' && (
             <li>
-              <code>/console</code> to the bot on Telegram, in your private chat; or ask the admin for{' '}
+              Send <code>/console</code> to the bot in a private chat on Telegram, or ask the admin to run{' '}
               <code>claude-net console --as NAME</code>.
             </li>
           )}
           {role === 'machine' && (
             <li>
-              <code>claude-net console --as-me</code> on the machine.
+              Run <code>claude-net console --as-me</code> on the machine.
             </li>
           )}
         </ul>

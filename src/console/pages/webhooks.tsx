@@ -14,7 +14,7 @@ export default function WebhooksPage(_: PageProps) {
     return (
       <>
         <PageHead title="Webhooks" />
-        <AdminsOnly what="Webhooks are" />
+        <AdminsOnly what="webhooks" />
       </>
     )
   return <Webhooks />
@@ -28,7 +28,9 @@ function Webhooks() {
   }, [])
   return (
     <>
-      <PageHead title="Webhooks">How others write to members, and how members reach Slack, e-mail or a pager.</PageHead>
+      <PageHead title="Webhooks">
+        Send events of other services to members, and post events of the hub to Slack, e-mail or a pager.
+      </PageHead>
       <IncomingPanel known={names.value.value ?? []} />
       <OutgoingPanel />
     </>

@@ -52,15 +52,15 @@ export function AccessPanel({
             { head: 'Created', cell: ({ createdAt }) => <Time at={createdAt} /> },
             { head: 'Last used', cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : <Time at={lastUsedAt} />) },
             {
-              head: 'Ends',
-              cell: ({ endsAt }) => (endsAt === null ? 'when it is revoked' : <Time at={endsAt} as="moment" />),
+              head: 'Expires',
+              cell: ({ endsAt }) => (endsAt === null ? 'when revoked' : <Time at={endsAt} as="moment" />),
             },
           ]}
         />
       ) : (
         <p class="inset hint">
-          {name} has no token, so it can neither read nor write here{member.telegram ? ', except on Telegram' : ''}.
-          Messages wait in its inbox.
+          {name} has no token, so it cannot connect{member.telegram ? ', except on Telegram' : ''}. Messages wait in its
+          inbox.
         </p>
       )}
       <div class="inset stack">
@@ -94,7 +94,7 @@ function RotateDialog({ name, onClose }: { name: string; onClose: () => void }) 
   const made = useSignal<InviteAnswer | undefined>(undefined)
   return (
     <Dialog
-      title={`A new token for ${name}`}
+      title={`New token for ${name}`}
       wide={made.value !== undefined}
       keep={made.value !== undefined}
       onClose={onClose}
@@ -103,7 +103,7 @@ function RotateDialog({ name, onClose }: { name: string; onClose: () => void }) 
         <Invitation made={made.value} isRotation />
       ) : (
         <p>
-          You get a line to run on {name}. The token that it has now goes on until 10 minutes after that, so that
+          You get a join line to run on {name}. Its current token stays valid for 10 minutes after that, so that
           sessions can be restarted.
         </p>
       )}
@@ -111,7 +111,7 @@ function RotateDialog({ name, onClose }: { name: string; onClose: () => void }) 
         <Button onClick={onClose}>{made.value ? 'Done' : 'Cancel'}</Button>
         {!made.value && (
           <Button look="main" onClick={async () => (made.value = await call('rotateMember', { params: { name } }))}>
-            Make the line
+            Create join line
           </Button>
         )}
       </div>
@@ -125,17 +125,17 @@ function BindDialog({ name, boundTo, onClose }: { name: string; boundTo: readonl
     const { ranges } = await call('bindMember', { params: { name }, body: { ranges: rangesIn(typed.value) } })
     toast(
       ranges.length === 0
-        ? `Tokens of ${name} may be used from anywhere.`
-        : `Tokens of ${name} may be used from ${ranges.join(', ')} only.`,
+        ? `Tokens of ${name} are valid from anywhere.`
+        : `Tokens of ${name} are valid only from ${ranges.join(', ')}.`,
     )
     onClose()
   }
   return (
-    <Dialog title={`Where tokens of ${name} may be used`} onClose={onClose}>
+    <Dialog title={`Bind tokens of ${name} to addresses`} onClose={onClose}>
       <form onSubmit={event => event.preventDefault()}>
         <Field
-          label="Ranges of addresses"
-          hint="10.0.3.0/24, fd00::/8, an address, or loopback, separated by commas. Empty is anywhere. A machine that comes through ssh has the address of the host there, or loopback."
+          label="Address ranges"
+          hint="Ranges such as 10.0.3.0/24 or fd00::/8, addresses, or loopback, separated by commas. If empty, tokens are valid from anywhere. A machine that connects through ssh has the address of its ssh host, or loopback."
           rows={2}
           value={typed.value}
           onInput={value => (typed.value = value)}
@@ -165,12 +165,12 @@ function Revoke({ name, onClose }: { name: string; onClose: () => void }) {
         const cancelled = later
           ? ` ${count(later, 'scheduled message')} ${later === 1 ? 'was' : 'were'} cancelled.`
           : ''
-        toast(`${revoked === 0 ? `${name} had no token.` : `${name} is locked out.`}${cancelled}`)
+        toast(`${revoked === 0 ? `${name} had no token.` : `The tokens of ${name} were revoked.`}${cancelled}`)
       }}
     >
       <p>
-        Every token of {name} ends at once, and so do its sessions here. Its scheduled messages are cancelled. Its inbox
-        stays; to let it in again, invite it again.
+        All tokens and console sessions of {name} end at once. Its scheduled messages are cancelled. Its inbox is kept;
+        to restore access, invite {name} again.
       </p>
     </Confirm>
   )

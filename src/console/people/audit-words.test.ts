@@ -10,7 +10,7 @@ test('a span counts back from now; an unknown one means all time', () => {
 
 test('a line shows its details, or the number of refusals that it summarizes', () => {
   expect(detailOf({ detail: 'owner=sean', count: 1 })).toBe('owner=sean')
-  expect(detailOf({ detail: null, count: 40 })).toBe('40 refusals that are not listed')
+  expect(detailOf({ detail: null, count: 40 })).toBe('40 refusals not listed')
   expect(detailOf({ detail: null, count: 1 })).toBe('')
   expect([toneOf('ok'), toneOf('forbidden'), toneOf('conflict')]).toEqual(['good', 'bad', 'warn'])
 })

@@ -23,7 +23,7 @@ export function sinceOf(span: string, now: number): string | undefined {
 
 /** Returns the details of a line; for a line that summarizes many, their number. */
 export function detailOf({ detail, count }: Pick<AuditLine, 'detail' | 'count'>): string {
-  return detail ?? (count > 1 ? `${count} refusals that are not listed` : '')
+  return detail ?? (count > 1 ? `${count} refusals not listed` : '')
 }
 
 /** Returns `bad` for refused access, `warn` for a failed request. */

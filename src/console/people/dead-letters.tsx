@@ -30,23 +30,23 @@ export function DeadLettersDialog({
   }
   const retry = async (id: string) => {
     const { retried } = await call('retryDead', { params: { name, id } })
-    done(retried > 0 ? 'The event is tried again.' : 'The event is no longer there.')
+    done(retried > 0 ? 'The event is being retried.' : 'The event no longer exists.')
   }
   const retryAll = async () => {
     const { retried } = await call('retryAllDead', { params: { name } })
-    done(`${count(retried, 'event')} ${retried === 1 ? 'is' : 'are'} tried again.`)
+    done(`${count(retried, 'event')} ${retried === 1 ? 'is' : 'are'} being retried.`)
   }
   const drop = async () => {
     const { dropped } = await call('dropDead', { params: { name } })
     dropping.value = undefined
-    done(`${count(dropped, 'event')} ${dropped === 1 ? 'was' : 'were'} forgotten.`)
+    done(`${count(dropped, 'event')} ${dropped === 1 ? 'was' : 'were'} deleted.`)
   }
   return (
-    <Dialog title={`Events that ${name} has given up`} wide onClose={onClose}>
-      <Loaded asked={letters} what="the list of events">
+    <Dialog title={`Dead letters of ${name}`} wide onClose={onClose}>
+      <Loaded asked={letters} what="the dead letters">
         {({ dead, more }) =>
           dead.length === 0 ? (
-            <Empty title="None is left" />
+            <Empty title="No dead letters" />
           ) : (
             <>
               <ul class="hooks letters">
@@ -55,14 +55,14 @@ export function DeadLettersDialog({
                     <div class="grow stack tight">
                       <p class="row">
                         <Badge>{event}</Badge>
-                        <Line max={200}>{line ?? 'The message is not kept any more.'}</Line>
+                        <Line max={200}>{line ?? 'The message is no longer stored.'}</Line>
                       </p>
                       <p class="hint">
-                        Happened <Time at={at} />; given up <Time at={deadAt} /> after {count(attempts, 'try', 'tries')}
-                        : <Line max={200}>{why}</Line>
+                        Event of <Time at={at} />; given up <Time at={deadAt} /> after {count(attempts, 'attempt')}:{' '}
+                        <Line max={200}>{why}</Line>
                       </p>
                     </div>
-                    <Button onClick={() => retry(id)}>Try again</Button>
+                    <Button onClick={() => retry(id)}>Retry</Button>
                   </li>
                 ))}
               </ul>
@@ -70,24 +70,24 @@ export function DeadLettersDialog({
               {dropping.value === undefined ? (
                 <div class="actions">
                   <Button look="danger" onClick={() => (dropping.value = '')}>
-                    Forget all
+                    Delete all
                   </Button>
                   <Button look="main" onClick={retryAll}>
-                    Try all again
+                    Retry all
                   </Button>
                 </div>
               ) : (
                 <form class="stack" onSubmit={event => event.preventDefault()}>
                   <Field
-                    label={`Type ${name} to forget ${count(dead.length + more, 'event')} for good`}
+                    label={`Type ${name} to delete ${count(dead.length + more, 'event')} permanently`}
                     value={dropping.value}
                     onInput={value => (dropping.value = value)}
                     autoFocus
                   />
                   <div class="actions">
-                    <Button onClick={() => (dropping.value = undefined)}>Keep them</Button>
+                    <Button onClick={() => (dropping.value = undefined)}>Cancel</Button>
                     <Button look="danger" type="submit" disabled={dropping.value.trim() !== name} onClick={drop}>
-                      Forget all
+                      Delete all
                     </Button>
                   </div>
                 </form>

@@ -8,8 +8,8 @@ export const states = [
   ['', 'Any state'],
   ['online', 'Online'],
   ['offline', 'Offline'],
-  ['unread', 'With unread messages'],
-  ['out', 'Without access'],
+  ['unread', 'Unread messages'],
+  ['out', 'No access'],
 ] as const
 
 /** The kinds to filter by. */

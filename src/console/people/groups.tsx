@@ -39,7 +39,7 @@ export function GroupsPanel({
     >
       {groups.length === 0 ? (
         <Empty icon="members" title="No groups yet">
-          A group is a name for several members. What is sent to it reaches each of them.
+          A group is a name for several members. A message to it is sent to each of them.
         </Empty>
       ) : (
         <ul class="groups">
@@ -77,7 +77,7 @@ function GroupItem({
         <span class="hint">{count(members.length, 'member')}</span>
         {onChange && (
           <Button look="plain" onClick={onChange}>
-            Change
+            Edit
           </Button>
         )}
         {onDelete && (
@@ -119,7 +119,7 @@ function GroupDialog({ group, reload, onClose }: { group?: Group; reload: () => 
         {!group && (
           <Field
             label="Name"
-            hint="Messages to it reach all of its members."
+            hint="Messages to this name are sent to all members of the group."
             value={name.value}
             onInput={value => (name.value = value)}
             placeholder="backend"
@@ -154,12 +154,12 @@ function DeleteGroup({ group, reload, onClose }: { group: Group; reload: () => v
       onClose={onClose}
       onDo={async () => {
         await call('deleteGroup', { params: { name: group.name } })
-        toast(`There is no group ${group.name} any more.`)
+        toast(`The group ${group.name} was deleted.`)
         reload()
       }}
     >
       <p>
-        Its {count(group.members.length, 'member')} stay, and so do their messages. Sends to its name are refused from
+        Its {count(group.members.length, 'member')} and their messages are kept. Messages to its name are refused from
         then on.
       </p>
     </Confirm>

@@ -19,14 +19,14 @@ const sourceNames: Record<WebhookSource, string> = {
   github: 'GitHub',
   gitlab: 'GitLab',
   alertmanager: 'Alertmanager',
-  generic: 'Anything else',
+  generic: 'Other',
 }
 
 const whereItGoes: Record<WebhookSource, string> = {
-  github: 'Put both into Settings → Webhooks of the repository or organization, with content type application/json.',
-  gitlab: 'Put both into Settings → Webhooks of the project or group.',
-  alertmanager: 'Put the URL into webhook_configs of a receiver.',
-  generic: 'Whatever posts JSON to this URL writes to its recipients.',
+  github: 'Enter both in Settings → Webhooks of the repository or organization, with content type application/json.',
+  gitlab: 'Enter both in Settings → Webhooks of the project or group.',
+  alertmanager: 'Enter the URL in webhook_configs of a receiver.',
+  generic: 'JSON that is posted to this URL is sent to the recipients as a message.',
 }
 
 type Open =
@@ -46,10 +46,10 @@ export function IncomingPanel({ known }: { known: readonly string[] }) {
   const show = (made: WebhookSecrets) => (open.value = { what: 'secret', made })
   return (
     <WebhooksPanel
-      title="Events from outside"
+      title="Incoming webhooks"
       hooks={hooks}
-      emptyTitle="No webhooks yet"
-      empty="A webhook is a secret URL. Whatever GitHub, GitLab, Alertmanager or another service posts there is sent as a message to the members that you choose."
+      emptyTitle="No incoming webhooks yet"
+      empty="An incoming webhook is a secret URL. Events that GitHub, GitLab, Alertmanager or another service posts there are sent as messages to the members that you choose."
       onAdd={() => (open.value = { what: 'add' })}
       item={hook => (
         <Item key={hook.name} hook={hook} open={what => (open.value = { what, hook })} reload={hooks.reload} />
@@ -75,8 +75,8 @@ function Item({
     const refusals = recipients.filter(({ status }) => status === 'refused')
     toast(
       refusals.length === 0
-        ? `An example of ${name} was stored for ${recipients.map(each => each.name).join(', ')}.`
-        : `Not everybody took the example: ${refusals.map(each => `${each.name} (${each.reason ?? 'refused'})`).join(', ')}.`,
+        ? `A test event of ${name} was stored for ${recipients.map(each => each.name).join(', ')}.`
+        : `The test event was refused for ${refusals.map(each => `${each.name} (${each.reason ?? 'refused'})`).join(', ')}.`,
     )
     reload()
   }
@@ -85,7 +85,7 @@ function Item({
       <div class="grow stack tight">
         <p class="row">
           <Name of={name} /> <Badge>{sourceNames[source]}</Badge>
-          {revoked && <Badge tone="bad">revoked: make a new URL</Badge>}
+          {revoked && <Badge tone="bad">revoked: create a new secret</Badge>}
           {failedAs !== null && <Badge tone="info">failures are requests</Badge>}
         </p>
         <p class="hint">
@@ -94,7 +94,7 @@ function Item({
         </p>
         <p class="hint">
           {last === null ? (
-            'Not called since the hub was started.'
+            'Not called since the hub started.'
           ) : (
             <>
               Last called <Time at={last.at} />: <Line max={80}>{last.event}</Line>, <Line max={80}>{last.result}</Line>
@@ -105,7 +105,7 @@ function Item({
       </div>
       <div class="actions">
         <Button onClick={test}>Test</Button>
-        <Button onClick={() => open('change')}>Change</Button>
+        <Button onClick={() => open('change')}>Edit</Button>
         <Button onClick={() => open('rotate')}>New secret</Button>
         <Button look="danger" onClick={() => open('delete')}>
           Delete
@@ -140,10 +140,10 @@ function Dialogs({
         onClose={close}
         onDo={async () => {
           await call('deleteWebhook', { params: { name } })
-          toast(`${name} is deleted; its messages stay.`)
+          toast(`${name} was deleted. Its messages are kept.`)
         }}
       >
-        <p>Its URL and secret stop working for good. The messages that it wrote stay.</p>
+        <p>Its URL and secret stop working permanently. Messages that it sent are kept.</p>
       </Confirm>
     )
   }
@@ -181,10 +181,10 @@ function AddDialog({
     show(made)
   }
   return (
-    <Dialog title="Add a webhook" onClose={close}>
+    <Dialog title="Add an incoming webhook" onClose={close}>
       <form onSubmit={event => event.preventDefault()}>
         <Select
-          label="What calls it"
+          label="Source"
           value={source.value}
           options={Object.entries(sourceNames)}
           onInput={value => {
@@ -194,7 +194,7 @@ function AddDialog({
         />
         <Field
           label="Name"
-          hint="It is a member of kind service: messages come from this name."
+          hint="The sender of its messages: a member of kind service."
           value={name.value}
           onInput={value => {
             isNamed.value = true
@@ -212,15 +212,15 @@ function AddDialog({
         />
         <TemplateField value={template.value} onInput={value => (template.value = value)} />
         <Check
-          label="What failed asks for an answer"
-          hint="A failed run or a firing alert becomes a request; everything else informs."
+          label="Send failures as requests"
+          hint="A failed run or a firing alert is sent as a request; all other events as inform."
           checked={failedAs.value}
           onInput={value => (failedAs.value = value)}
         />
         {source.value === 'generic' && (
           <Check
-            label="Calls must be signed"
-            hint="By Standard Webhooks; without it the secret in the URL alone lets a call in."
+            label="Require signed calls"
+            hint="By Standard Webhooks. Otherwise the secret in the URL is sufficient."
             checked={signed.value}
             onInput={value => (signed.value = value)}
           />
@@ -249,7 +249,7 @@ function TemplateField({ value, onInput }: { value: string; onInput: (value: str
       rows={2}
       value={value}
       onInput={onInput}
-      placeholder="one line, the link, and who did it"
+      placeholder="by default: one line, the link and the actor"
     />
   )
 }
@@ -268,11 +268,11 @@ function ChangeDialog({ hook, known, close }: { hook: Webhook; known: readonly s
         failedAs: failedAs.value ? 'request' : null,
       },
     })
-    toast(`${name} is changed.`)
+    toast(`${name} was saved.`)
     close()
   }
   return (
-    <Dialog title={`Change ${name}`} onClose={close}>
+    <Dialog title={`Edit ${name}`} onClose={close}>
       <form onSubmit={event => event.preventDefault()}>
         <NameField
           label="To"
@@ -282,11 +282,7 @@ function ChangeDialog({ hook, known, close }: { hook: Webhook; known: readonly s
           known={known}
         />
         <TemplateField value={template.value} onInput={value => (template.value = value)} />
-        <Check
-          label="What failed asks for an answer"
-          checked={failedAs.value}
-          onInput={value => (failedAs.value = value)}
-        />
+        <Check label="Send failures as requests" checked={failedAs.value} onInput={value => (failedAs.value = value)} />
         <div class="actions">
           <Button onClick={close}>Cancel</Button>
           <Button look="main" type="submit" disabled={namesIn(to.value).length === 0} onClick={save}>
@@ -309,14 +305,14 @@ function RotateDialog({
 }) {
   const atOnce = useSignal(false)
   return (
-    <Dialog title={`A new secret for ${name}`} onClose={close}>
+    <Dialog title={`New secret for ${name}`} onClose={close}>
       <p>
-        You get a new URL and a new signing secret. The current ones stay valid for 10 minutes, so that the caller can
-        be changed.
+        You get a new URL and a new signing secret. The current ones stay valid for 10 minutes, so that you can update
+        the caller.
       </p>
       <Check
-        label="End the old ones at once"
-        hint="If somebody else may have them. Calls with the old ones are then refused."
+        label="Invalidate the current ones at once"
+        hint="For secrets that may have leaked. Calls that still use them are refused."
         checked={atOnce.value}
         onInput={value => (atOnce.value = value)}
       />
@@ -328,7 +324,7 @@ function RotateDialog({
             show(await call('rotateWebhook', { params: { name }, query: atOnce.value ? { now: 'true' } : {} }))
           }
         >
-          Make new ones
+          Create new secret
         </Button>
       </div>
     </Dialog>

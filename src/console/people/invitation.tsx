@@ -24,10 +24,10 @@ export function Invitation({ made, isRotation = false }: { made: InviteAnswer; i
         {isRotation
           ? `Run this on ${made.name}, once. Its current token stays valid for 10 minutes after that.`
           : made.renewed
-            ? `${made.name} is a member already: its inbox stays, and its old token ends when this line is run.`
+            ? `${made.name} is already a member. Its inbox is kept; its old token stops working when this line is run.`
             : `${made.name} is a member now and can receive messages. Run this on its machine, once.`}
       </p>
-      <Loaded asked={known} what="the address of the hub">
+      <Loaded asked={known} what="the addresses of the hub">
         {addresses => <Line made={made} known={addresses} />}
       </Loaded>
       <Expiry at={made.expiresAt} />
@@ -56,8 +56,7 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
     <>
       {wrong ? (
         <p class="state hint">
-          There is no line yet:{' '}
-          {wrong.wrong === 'via' ? 'look at the host for ssh' : 'say where the machine finds the hub'}.
+          No join line yet: {wrong.wrong === 'via' ? 'check the ssh host' : 'enter the address of the hub'}.
         </p>
       ) : (
         'command' in line.value && (
@@ -68,22 +67,22 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
         )
       )}
       <details class="more" open={isOpen.value} onToggle={event => (isOpen.value = event.currentTarget.open)}>
-        <summary>Another way to the hub</summary>
+        <summary>Connection options</summary>
         <div class="stack">
           {!isBySsh && (
             <Select
-              label="Where the machine finds the hub"
+              label="Hub address"
               value={address.value}
               onInput={value => (address.value = value)}
               options={[
                 ...choices.map(({ origin, about }) => [origin, `${origin}: ${about}`] as const),
-                [another, 'Another address…'],
+                [another, 'Other address…'],
               ]}
             />
           )}
           {(address.value === another || isBySsh) && (
             <Field
-              label={isBySsh ? 'Where the hub answers on that host' : 'Address'}
+              label={isBySsh ? 'Hub address on that host' : 'Other address'}
               value={typed.value}
               onInput={value => (typed.value = value)}
               placeholder={isBySsh ? 'http://localhost:3500' : 'http://10.0.3.1:3500'}
@@ -91,16 +90,16 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
             />
           )}
           <Field
-            label="Host that the machine goes through by ssh"
-            hint="For a machine that does not reach the hub by itself."
+            label="SSH host"
+            hint="For a machine that reaches the hub only by ssh to this host."
             value={via.value}
             onInput={value => (via.value = value)}
             placeholder="none"
             error={wrong?.wrong === 'via' ? wrong.why : undefined}
           />
           <Check
-            label="A line for a curl without TLS"
-            hint="Others on the machine and on the way can read its code."
+            label="For a curl without TLS"
+            hint="Other users of the machine, and anyone on the network path, can read the code."
             checked={plain.value}
             onInput={value => (plain.value = value)}
           />
@@ -113,18 +112,19 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
 }
 
 function proofInWords(pins: boolean, plain: boolean, { hubKey }: InviteAnswer): string {
-  if (pins) return 'The line carries the hub’s key: the machine tells its code to this hub alone.'
-  if (plain) return 'The line carries no key: whoever is on the way can answer in the hub’s place.'
-  if (hubKey === undefined) return 'The hub has no key: whoever is on the way can answer in its place.'
-  return 'The machine verifies the certificate of what stands at that address.'
+  if (pins) return 'The line contains the hub’s key: the machine sends its code only to this hub.'
+  if (plain) return 'The line contains no key: anyone on the network path can impersonate the hub.'
+  if (hubKey === undefined) return 'The hub has no key: anyone on the network path can impersonate it.'
+  return 'The machine verifies the certificate of the server at that address.'
 }
 
 function Expiry({ at }: { at: string }) {
   const left = Date.parse(at) - now.value
-  if (left <= 0) return <p class="warn-words">The code has expired. Close this and make another.</p>
+  if (left <= 0) return <p class="warn-words">The code has expired. Close this dialog and create another.</p>
   return (
     <p class="hint">
-      It can be used once, for another {largestUnit(left)}: until <Time at={at} as="clock" />.
+      The line works once, within the next {largestUnit(left)} (until <Time at={at} as="clock" />
+      ).
     </p>
   )
 }

@@ -41,7 +41,7 @@ export function InviteDialog({
   }
   if (made.value) {
     return (
-      <Dialog title={`Join as ${made.value.name}`} wide keep onClose={onClose}>
+      <Dialog title={`Join line for ${made.value.name}`} wide keep onClose={onClose}>
         <Invitation made={made.value} />
         <div class="actions">
           <Button onClick={onClose}>Done</Button>
@@ -54,23 +54,23 @@ export function InviteDialog({
       <form onSubmit={event => event.preventDefault()}>
         {fixed ? (
           <p>
-            You get a line for a new token of {fixed}. Its inbox stays; the token that it has now ends when the line is
-            run.
+            You get a join line for a new token of {fixed}. Its inbox is kept; its current token stops working when the
+            line is run.
           </p>
         ) : (
           <>
             <Select
-              label="Who joins"
+              label="Kind"
               value={kind.value}
               onInput={value => (kind.value = value as 'machine' | 'human')}
               options={[
-                ['machine', 'A machine, with its Claude Code'],
-                ['human', 'A person'],
+                ['machine', 'Machine (Claude Code)'],
+                ['human', 'Person'],
               ]}
             />
             <Field
               label="Name"
-              hint="1 to 64 of a-z, 0-9 and -. Others write to it by this name."
+              hint="1 to 64 characters of a-z, 0-9 and -. Others write to this name."
               value={name.value}
               onInput={value => (name.value = value)}
               placeholder={kind.value === 'machine' ? 'seanclaude' : 'sean'}
@@ -90,16 +90,16 @@ export function InviteDialog({
           />
         )}
         <Field
-          label="Where its token may be used"
+          label="Bind the token to addresses"
           hint="Ranges such as 10.0.3.0/24 or fd00::/8, addresses, or loopback, separated by commas."
           value={from.value}
           onInput={value => (from.value = value)}
-          placeholder={fixed ? 'as before' : 'anywhere'}
+          placeholder={fixed ? 'unchanged' : 'anywhere'}
         />
         <div class="actions">
           <Button onClick={onClose}>Cancel</Button>
           <Button look="main" type="submit" disabled={name.value.trim() === ''} onClick={invite}>
-            Make the line
+            Create join line
           </Button>
         </div>
       </form>

@@ -27,7 +27,7 @@ describe('the suggested addresses', () => {
   })
 
   test('are those of the host of the hub if it listens there only', () => {
-    const alone = [{ origin: 'http://127.0.0.1:3500', warning: expect.stringContaining('own host alone') }]
+    const alone = [{ origin: 'http://127.0.0.1:3500', warning: expect.stringContaining('only from its own host') }]
     expect(joinAddresses(known)).toMatchObject(alone)
     expect(joinAddresses({ ...known, here: 'http://localhost:4000' })).toMatchObject(alone)
     expect(joinAddresses({ ...known, port: null })).toEqual([])

@@ -27,21 +27,21 @@ export interface JoinAddress {
 export function joinAddresses({ port, addresses, url, here }: KnownAddresses): JoinAddress[] {
   const own = addresses.map(({ origin, isTrusted }) => ({
     origin,
-    about: 'of the hub’s host',
+    about: 'address of the hub’s host',
     ...(!isTrusted && {
-      warning: 'A machine there would be refused: the address lies outside of trustedNetworks in hub.json.',
+      warning: 'Machines that use it are refused: the address is outside trustedNetworks in hub.json.',
     }),
   }))
   const alone = {
     origin: `http://127.0.0.1:${port}`,
-    about: 'on the hub’s host',
+    about: 'only on the hub’s host',
     warning:
-      'The hub answers on its own host alone. Another machine needs host in hub.json, the address of a proxy, or ssh.',
+      'The hub accepts connections only from its own host. Another machine needs host in hub.json, the address of a proxy, or ssh.',
   }
   const found: JoinAddress[] = [
     ...own.filter(({ warning }) => warning === undefined),
-    ...(url === undefined ? [] : [{ origin: new URL(url).origin, about: 'url of hub.json' }]),
-    ...(isLoopback(new URL(here)) ? [] : [{ origin: here, about: 'as this page was opened' }]),
+    ...(url === undefined ? [] : [{ origin: new URL(url).origin, about: 'url in hub.json' }]),
+    ...(isLoopback(new URL(here)) ? [] : [{ origin: here, about: 'address of this page' }]),
     ...own.filter(({ warning }) => warning !== undefined),
     ...(own.length === 0 && port !== null ? [alone] : []),
   ]
@@ -67,11 +67,11 @@ export function joinLineOf(
   port: number | null,
 ): JoinLine {
   if (via !== '' && (!sshHostPattern.test(via) || via === 'local'))
-    return { wrong: 'via', why: 'A host for ssh is HOST or USER@HOST, of letters, digits, dots, _ and -.' }
+    return { wrong: 'via', why: 'Enter HOST or USER@HOST, with letters, digits, dots, _ and -.' }
   const url = addressOf(address === '' && via !== '' ? defaultHubBehindSsh : address)
-  if (!url) return { wrong: 'address', why: 'An address of a hub looks like http://10.0.3.1:3500.' }
+  if (!url) return { wrong: 'address', why: 'Enter an address such as http://10.0.3.1:3500.' }
   if (via !== '' && url.protocol === 'https:')
-    return { wrong: 'address', why: 'With ssh, which encrypts already, the address is http://HOST:PORT.' }
+    return { wrong: 'address', why: 'Enter http://HOST:PORT: ssh already encrypts the connection.' }
   const way = { address: url, hubPort: String(port ?? ''), via: via === '' ? undefined : via, plain }
   const { command, hubKey } = invitationLine(invitation, way)
   return { command, pins: hubKey !== undefined }

@@ -10,12 +10,12 @@ export function LoadPanel({ load }: { load: NonNullable<StatusAnswer['load']> })
     <Panel title="Load">
       <Facts
         of={[
-          ['Time to disk', commitMs ? quantilesInWords(commitMs) : 'nothing was stored yet'],
+          ['Time to disk', commitMs ? quantilesInWords(commitMs) : 'nothing stored yet'],
           ['Event loop delay', loopMs ? quantilesInWords(loopMs) : 'not measured yet'],
           ['Live streams', String(streams)],
           ['Connections', `${connections.known} with a token, ${connections.strangers} without`],
           ...(unreadAnswerBytes > 0
-            ? [['Slow readers', `${bytesInWords(unreadAnswerBytes)} wait for them`] as const]
+            ? [['Slow readers', `${bytesInWords(unreadAnswerBytes)} not yet received`] as const]
             : []),
         ]}
       />

@@ -21,8 +21,8 @@ export function DeleteMember({
     <Panel title="Delete">
       <div class="stack">
         <p class="hint">
-          What {name} has not read expires, and its senders are told. Its name is free for others. What it wrote stays
-          with those who got it.
+          Unread messages of {name} expire, and their senders are notified. The name becomes available. Messages that{' '}
+          {name} sent are kept.
         </p>
         <p>
           <Button look="danger" onClick={() => (open.value = true)}>
@@ -34,27 +34,24 @@ export function DeleteMember({
         <Confirm
           title={`Delete ${name}`}
           word={name}
-          action="Delete for good"
+          action="Delete permanently"
           onClose={() => (open.value = false)}
           onDo={async () => {
             const { expired } = await call('deleteMember', { params: { name } })
             go('members')
-            toast(`${name} is gone; ${count(expired, 'unread message')} expired.`)
+            toast(`${name} was deleted; ${count(expired, 'unread message')} expired.`)
           }}
         >
           <p>
-            This cannot be undone:{' '}
-            {unread > 0
-              ? `${count(unread, 'unread message')} of ${name} will expire`
-              : 'its inbox is empty, and is gone with it'}
-            .
+            This cannot be undone.{' '}
+            {unread > 0 ? `${count(unread, 'unread message')} of ${name} will expire.` : 'Its inbox is empty.'}
           </p>
           {owned.length > 0 && (
             <p>
-              {count(owned.length, 'machine')} will belong to nobody: {owned.slice(0, 10).join(', ')}.
+              {count(owned.length, 'machine')} will have no owner: {owned.slice(0, 10).join(', ')}.
             </p>
           )}
-          {kind === 'machine' && <p>A Claude Code there keeps running; the hub refuses it.</p>}
+          {kind === 'machine' && <p>Claude Code keeps running on the machine, but the hub refuses it.</p>}
         </Confirm>
       )}
     </Panel>

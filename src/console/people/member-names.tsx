@@ -24,15 +24,15 @@ export function OwnerField({
     const next = typed.value!.trim() || null
     await call('putMember', { params: { name }, body: { owner: next } })
     typed.value = undefined
-    toast(`${name} belongs to ${next ?? 'nobody'}.`)
+    toast(next === null ? `${name} has no owner.` : `${name} is owned by ${next}.`)
     reload()
   }
   if (typed.value === undefined) {
     return (
       <span class="row">
-        {owner === null ? 'nobody' : <Name of={owner} />}
+        {owner === null ? 'none' : <Name of={owner} />}
         <Button look="plain" onClick={() => (typed.value = owner ?? '')}>
-          Change
+          Edit
         </Button>
       </span>
     )
@@ -45,7 +45,7 @@ export function OwnerField({
         value={typed.value}
         onInput={value => (typed.value = value)}
         known={people}
-        placeholder="nobody"
+        placeholder="none"
         autoFocus
       />
       <Button look="main" type="submit" onClick={save}>
@@ -70,7 +70,7 @@ export function Aliases({ name, aliases, reload }: { name: string; aliases: read
       body: { member: name },
     })
     adding.value = undefined
-    toast(`${answer.alias} means ${answer.member}.`)
+    toast(`${answer.alias} is now an alias of ${answer.member}.`)
     reload()
   }
   return (
@@ -80,7 +80,7 @@ export function Aliases({ name, aliases, reload }: { name: string; aliases: read
           <li key={alias} class="chip">
             {alias}
             <Button look="plain" icon="close" iconOnly onClick={() => remove(alias)}>
-              {`Take the alias ${alias} away`}
+              {`Remove alias ${alias}`}
             </Button>
           </li>
         ))}
@@ -119,21 +119,21 @@ export function RenameDialog({ name, kind, onClose }: { name: string; kind: stri
     const answer = await call('renameMember', { params: { name }, body: { to: to.value.trim().toLowerCase() } })
     onClose()
     go('members', [answer.name])
-    toast(`${name} is now ${answer.name}. The old name is free; add it as an alias to keep it.`)
+    toast(`${name} is now ${answer.name}. The old name is available; add it as an alias to keep it.`)
   }
   return (
     <Dialog title={`Rename ${name}`} onClose={onClose}>
       <form onSubmit={event => event.preventDefault()}>
-        <p>Its inbox, token and groups stay. The old name is then free for others.</p>
+        <p>Its inbox, token and groups are kept. The old name becomes available.</p>
         <Field label="New name" value={to.value} onInput={value => (to.value = value)} placeholder={name} autoFocus />
         <p class="hint">
           {kind === 'machine' ? (
             <>
-              The machine keeps its own name for itself: set <code>machine</code> in{' '}
-              <code>~/.claude-net/config.json</code> there.
+              The machine does not rename itself: set <code>machine</code> in <code>~/.claude-net/config.json</code>{' '}
+              there too.
             </>
           ) : (
-            'A person on Telegram keeps the name that hub.json gives them: change it there too.'
+            'If the person uses Telegram, change the name in hub.json too.'
           )}
         </p>
         <div class="actions">

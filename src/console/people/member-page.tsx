@@ -59,7 +59,7 @@ export function MemberPage({
           <>
             {mayRead(name) && (
               <a class="button" href={href('conversations', [name])}>
-                {(unread ?? 0) > 0 ? `Messages, ${unread} unread` : 'Messages'}
+                {(unread ?? 0) > 0 ? `Messages (${unread} unread)` : 'Messages'}
               </a>
             )}
             {isAdmin && <Button onClick={() => (renaming.value = true)}>Rename</Button>}
@@ -76,7 +76,7 @@ export function MemberPage({
                 [
                   'Owner',
                   kind === 'machine' &&
-                    (isAdmin ? <OwnerField {...{ member, people, reload }} /> : owner ? <Name of={owner} /> : 'nobody'),
+                    (isAdmin ? <OwnerField {...{ member, people, reload }} /> : owner ? <Name of={owner} /> : 'none'),
                 ],
                 ['Machines', owned.length > 0 && <Names of={owned} />],
                 ['Aliases', isAdmin ? <Aliases {...{ name, aliases, reload }} /> : aliases.join(', ') || 'none'],
@@ -96,7 +96,7 @@ export function MemberPage({
           {!isAdmin && (
             <p class="hint">
               {speaksFor
-                ? 'Only the admin can change its tokens, their addresses and its names, or delete it.'
+                ? 'Only the admin can change its tokens and names, or delete it.'
                 : 'Only the member itself, its owner and the admin see its policy; only the admin manages its tokens.'}
             </p>
           )}
@@ -106,7 +106,8 @@ export function MemberPage({
       {isAdmin && !isService && <DeleteMember {...{ member, owned }} />}
       {isAdmin && isService && (
         <p class="hint">
-          It reports events from outside. <a href={href('webhooks')}>Webhooks</a> says to whom, and ends it.
+          The service sends the events of an incoming webhook. To edit or delete it, go to{' '}
+          <a href={href('webhooks')}>Webhooks</a>.
         </p>
       )}
       {renaming.value && <RenameDialog {...{ name, kind, onClose: () => (renaming.value = false) }} />}

@@ -44,13 +44,13 @@ function Row({ member, isMine }: { member: Listed; isMine: boolean }) {
           {[
             stateOf(member, now.value),
             live > 1 && count(live, 'session'),
-            aliases.length > 0 && `also ${aliases.join(', ')}`,
+            aliases.length > 0 && `${aliases.length === 1 ? 'alias' : 'aliases'} ${aliases.join(', ')}`,
           ]
             .filter(Boolean)
             .join(' · ')}
         </span>
       </span>
-      <span class="owner hint">{owner === null ? '' : `of ${owner}`}</span>
+      <span class="owner hint">{owner === null ? '' : `owned by ${owner}`}</span>
       <span class="use hint">
         {tokens && tokens.length > 0 ? `token ${useInWords(lastUse({ tokens }, now.value))}` : ''}
       </span>

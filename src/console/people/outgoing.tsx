@@ -31,10 +31,10 @@ export function OutgoingPanel() {
   }
   return (
     <WebhooksPanel
-      title="Events to outside"
+      title="Outgoing webhooks"
       hooks={hooks}
-      emptyTitle="Nothing is posted"
-      empty="The events that you choose are posted to a URL, such as that of Slack, e-mail or a pager: signed, and retried until they are accepted."
+      emptyTitle="No outgoing webhooks yet"
+      empty="An outgoing webhook posts the events that you choose to a URL, such as that of Slack, e-mail or a pager. Posts are signed, and retried if they fail."
       onAdd={() => (open.value = { what: 'add' })}
       item={hook => (
         <Item key={hook.name} hook={hook} open={what => (open.value = { what, hook })} reload={hooks.reload} />
@@ -59,8 +59,8 @@ function Item({
     const { delivered, status, why, ms } = await call('testOutgoing', { params: { name } })
     toast(
       delivered
-        ? `${name} took a test event in ${ms} ms.`
-        : `${name} did not take the test event${status === null ? '' : ` (${status})`}: ${why ?? ''}`,
+        ? `${name} accepted a test event in ${ms} ms.`
+        : `${name} did not accept the test event${status === null ? '' : ` (${status})`}: ${why ?? ''}`,
     )
     reload()
   }
@@ -69,10 +69,10 @@ function Item({
       <div class="grow stack tight">
         <p class="row">
           <b>{name}</b>
-          {state === 'gone' && <Badge tone="bad">gone: nothing is posted until a test succeeds</Badge>}
-          {text && <Badge tone="warn">with texts</Badge>}
+          {state === 'gone' && <Badge tone="bad">disabled: nothing is posted until a test succeeds</Badge>}
+          {text && <Badge tone="warn">includes texts</Badge>}
           {waiting > 0 && <Badge tone="warn">{`${waiting} waiting`}</Badge>}
-          {dead > 0 && <Badge tone="bad">{`${dead} given up`}</Badge>}
+          {dead > 0 && <Badge tone="bad">{count(dead, 'dead letter')}</Badge>}
         </p>
         <p class="hint">
           To <Line max={120}>{to}</Line> on{' '}
@@ -88,12 +88,12 @@ function Item({
             'Nothing delivered yet.'
           ) : (
             <>
-              Last delivered <Time at={lastDeliveredAt} />, {delivered} in all.
+              Last delivered <Time at={lastDeliveredAt} />, {delivered} in total.
             </>
           )}
           {trouble !== null && (
             <span class="bad-words">
-              {' Last try: '}
+              {' Last attempt: '}
               <Line max={300}>{trouble}</Line>.
             </span>
           )}
@@ -101,7 +101,7 @@ function Item({
       </div>
       <div class="actions">
         <Button onClick={test}>Test</Button>
-        {dead > 0 && <Button onClick={() => open('dead')}>Given up</Button>}
+        {dead > 0 && <Button onClick={() => open('dead')}>Dead letters</Button>}
         <Button onClick={() => open('rotate')}>New secret</Button>
         <Button look="danger" onClick={() => open('delete')}>
           Delete
@@ -133,7 +133,7 @@ function Dialogs({
         hint={
           open.isNew
             ? 'The receiver verifies posts of the hub with this secret (Standard Webhooks). A receiver that verifies nothing, such as Slack, does not need it.'
-            : 'For 24 hours posts are signed with the old secret too: give the receiver the new one by then.'
+            : 'For 24 hours posts are signed with both secrets: update the receiver within that time.'
         }
         onClose={close}
       />
@@ -151,13 +151,12 @@ function Dialogs({
       onClose={close}
       onDo={async () => {
         const { undelivered } = await call('deleteOutgoing', { params: { name } })
-        toast(`${name} is deleted${undelivered > 0 ? `, with ${count(undelivered, 'undelivered event')}` : ''}.`)
+        toast(`${name} was deleted${undelivered > 0 ? `, with ${count(undelivered, 'undelivered event')}` : ''}.`)
       }}
     >
       <p>
-        Posting ends, and its URL and secret are deleted for good.
-        {waiting + dead > 0 &&
-          ` So ${waiting + dead === 1 ? 'is' : 'are'} ${count(waiting + dead, 'undelivered event')}.`}
+        Posting stops, and its URL and secret are deleted permanently
+        {waiting + dead > 0 && `, with ${count(waiting + dead, 'undelivered event')}`}.
       </p>
     </Confirm>
   )
@@ -165,8 +164,8 @@ function Dialogs({
 
 function RotateDialog({ name, set, close }: { name: string; set: (next: Open) => void; close: () => void }) {
   return (
-    <Dialog title={`A new signing secret for ${name}`} onClose={close}>
-      <p>For 24 hours each post is signed with both secrets, so that the receiver can be changed.</p>
+    <Dialog title={`New signing secret for ${name}`} onClose={close}>
+      <p>For 24 hours each post is signed with both secrets, so that you can update the receiver.</p>
       <div class="actions">
         <Button onClick={close}>Cancel</Button>
         <Button
@@ -175,7 +174,7 @@ function RotateDialog({ name, set, close }: { name: string; set: (next: Open) =>
             set({ what: 'secret', isNew: false, ...(await call('rotateOutgoing', { params: { name } })) })
           }
         >
-          Make a new one
+          Create new secret
         </Button>
       </div>
     </Dialog>
@@ -205,12 +204,12 @@ function AddDialog({ set, close }: { set: (next: Open) => void; close: () => voi
     set({ what: 'secret', isNew: true, ...made })
   }
   return (
-    <Dialog title="Post events to a URL" wide onClose={close}>
+    <Dialog title="Add an outgoing webhook" wide onClose={close}>
       <form onSubmit={event => event.preventDefault()}>
         <Field
           label="URL"
           type="url"
-          hint="The hub posts there. Afterwards only its host is shown: the rest of such a URL is often secret."
+          hint="The hub posts events to it. Only its host is shown later, since the rest is often secret."
           value={url.value}
           onInput={value => (url.value = value)}
           placeholder="https://hooks.slack.com/services/…"
@@ -220,7 +219,7 @@ function AddDialog({ set, close }: { set: (next: Open) => void; close: () => voi
           label="Events"
           hint={
             <>
-              One filter a line; an event that matches any of them is posted. <code>to seanclaude</code>,{' '}
+              One filter per line; an event that matches any of them is posted. <code>to seanclaude</code>,{' '}
               <code>from ovh5</code>, <code>intent urgent</code>, <code>expired</code>, <code>held</code>,{' '}
               <code>refused</code>, joined by <code>and</code>.
             </>
@@ -232,22 +231,22 @@ function AddDialog({ set, close }: { set: (next: Open) => void; close: () => voi
         />
         <Field
           label="Name"
-          hint="Optional; made from the host of the URL."
+          hint="Optional. By default it is derived from the host of the URL."
           value={name.value}
           onInput={value => (name.value = value)}
           placeholder="slack"
         />
         <Field
           label="Body"
-          hint="JSON with placeholders, whose values are escaped. Without it the event itself is posted."
+          hint="Optional. JSON with placeholders, whose values are escaped. By default the event itself is posted."
           rows={2}
           value={body.value}
           onInput={value => (body.value = value)}
           placeholder={'{"text": "{{line}}"}'}
         />
         <Check
-          label="With the texts of messages"
-          hint="Without it a post says who wrote to whom and when, not what."
+          label="Include message texts"
+          hint="Otherwise a post states who wrote to whom and when, but not the text."
           checked={text.value}
           onInput={value => (text.value = value)}
         />

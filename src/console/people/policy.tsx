@@ -10,8 +10,8 @@ import { NameField, namesIn } from './names.tsx'
 import { useReloadOn } from './use-reload.ts'
 
 const meanings = [
-  ['accept', 'Accept it: Claude reads it'],
-  ['hold', 'Hold it: Claude sees who wrote, its user reads it'],
+  ['accept', 'Accept: Claude reads them'],
+  ['hold', 'Hold: Claude sees the senders, its user reads the texts'],
   ['refuse', 'Refuse: senders get an error'],
 ] as const
 
@@ -67,8 +67,8 @@ function Form({
             kind === 'machine'
               ? words
               : words
-                  .replace('Claude reads it', 'they read it')
-                  .replace('Claude sees who wrote, its user reads it', 'it is marked'),
+                  .replace('Claude reads them', 'they are read as usual')
+                  .replace('Claude sees the senders, its user reads the texts', 'they are marked as held'),
           ])}
         />
         {chosen.value !== inbound && (
@@ -78,7 +78,7 @@ function Form({
             onClick={() =>
               save(
                 { inbound: chosen.value as 'accept' },
-                `${name} ${chosen.value === 'accept' ? 'accepts' : `${chosen.value}s`} messages now.`,
+                `${name} now ${chosen.value === 'accept' ? 'accepts' : `${chosen.value}s`} messages.`,
               )
             }
           >
@@ -87,7 +87,7 @@ function Form({
         )}
       </div>
       <div class="field">
-        <span class="label">Muted: their messages are stored without a notice</span>
+        <span class="label">Muted senders: their messages are stored without a notice</span>
         <ul class="chips">
           {mute.map(sender => (
             <li key={sender} class="chip">
@@ -107,16 +107,16 @@ function Form({
               </Button>
             </li>
           ))}
-          {mute.length === 0 && <li class="hint">nobody</li>}
+          {mute.length === 0 && <li class="hint">none</li>}
         </ul>
       </div>
       <div class="with-button">
         <NameField
-          label="Mute another"
+          label="Mute a sender"
           value={adding.value}
           onInput={value => (adding.value = value)}
           known={known}
-          placeholder="a name"
+          placeholder="name"
         />
         <Button
           disabled={namesIn(adding.value).length === 0}
@@ -130,8 +130,8 @@ function Form({
       </div>
       {kind === 'machine' && (
         <p class="hint">
-          A machine whose config.json has <code>inbound</code> or <code>mute</code> says so again when its next session
-          starts.
+          If config.json on the machine sets <code>inbound</code> or <code>mute</code>, its next session restores those
+          values.
         </p>
       )}
     </form>

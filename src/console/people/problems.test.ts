@@ -70,11 +70,15 @@ test.each<[string, Partial<StatusAnswer>, string]>([
     { ready: false, notReady: 'The disk is full.' },
     'The store accepts no messages: The disk is full.',
   ],
-  ['little room', { store: { ...well.store, freeBytes: 900e6 } }, 'Only 900 MB are left on the disk of the store.'],
+  [
+    'little free space',
+    { store: { ...well.store, freeBytes: 900e6 } },
+    'Only 900 MB are free on the disk of the store.',
+  ],
   ['no backup', { lastBackup: null }, 'There is no backup.'],
   ['an old backup', { lastBackup: { at: ago(72 * hour), bytes: 1 } }, 'The last backup was made 3 days ago.'],
   [
-    'a tail in trouble',
+    'a tail that is not written',
     { tail: { seq: null, behind: 3, behindMs: 99_000, file: null, bytes: 0, trouble: 'The disk is gone.' } },
     'The tail of the backups is not written: The disk is gone.',
   ],
@@ -86,7 +90,7 @@ test.each<[string, Partial<StatusAnswer>, string]>([
   [
     'a late hub',
     { load: { ...idle, loopMs: { p50: 1, p99: 400, max: 900 } } },
-    'The hub’s event loop is at times delayed by 400 ms.',
+    'The hub’s event loop is sometimes delayed by 400 ms.',
   ],
   ['no key', { hubKey: null }, 'The hub has no key, so it does not serve TLS.'],
   [
@@ -109,7 +113,7 @@ test.each<[string, Partial<StatusAnswer>, string]>([
     { behind: [{ name: 'old', clients: ['claude-net/0.1.0'] }] },
     '1 member runs an older client than the hub: old.',
   ],
-])('%s is told', (_, more, words) => {
+])('%s is reported', (_, more, words) => {
   expect(found(more)).toEqual([words])
 })
 

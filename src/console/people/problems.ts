@@ -35,7 +35,7 @@ export function problemsOf(status: StatusAnswer, now: number): Problem[] {
 
 function hubProblems({ hubs }: StatusAnswer): Problem[] {
   const troubles = hubs ? hubTroubles(hubs) : []
-  return troubles.map(found => ({ tone: 'bad', found, mend: 'claude-net hubs says more.' }))
+  return troubles.map(found => ({ tone: 'bad', found, mend: 'Run claude-net hubs for details.' }))
 }
 
 function storeProblems(
@@ -47,13 +47,13 @@ function storeProblems(
     problems.push({
       tone: 'bad',
       found: `The store accepts no messages: ${notReady ?? 'it refuses writes.'}`,
-      mend: 'claude-net doctor on the hub’s host says more.',
+      mend: 'Run claude-net doctor on the hub’s host for details.',
     })
   if (store.freeBytes < littleRoom)
     problems.push({
       tone: 'bad',
-      found: `Only ${bytesInWords(store.freeBytes)} are left on the disk of the store.`,
-      mend: 'Make room: with a full disk nothing is stored.',
+      found: `Only ${bytesInWords(store.freeBytes)} are free on the disk of the store.`,
+      mend: 'Free some space: nothing can be stored on a full disk.',
     })
   if (!lastBackup) {
     if (now - Date.parse(startedAt) > oldBackupMs)
@@ -62,7 +62,7 @@ function storeProblems(
     problems.push({
       tone: 'warn',
       found: `The last backup was made ${ago(Date.parse(lastBackup.at), now)}.`,
-      mend: 'Back up now; the log of the hub says why none was made.',
+      mend: 'Back up now. The log of the hub has the reason why none was made.',
     })
   if (tail?.trouble)
     problems.push({
@@ -80,7 +80,7 @@ function storeProblems(
     problems.push({
       tone: 'warn',
       found: 'When the hub started, the host’s clock did not match the end of the history.',
-      mend: 'Set the clock. Until then it neither expires nor deletes anything.',
+      mend: 'Set the clock. Until then the hub neither expires nor deletes anything.',
     })
   return problems
 }
@@ -105,7 +105,7 @@ function loadProblems({ load }: StatusAnswer): Problem[] {
       ? [
           {
             tone: 'warn' as const,
-            found: `The hub’s event loop is at times delayed by ${Math.round(loopMs.p99)} ms.`,
+            found: `The hub’s event loop is sometimes delayed by ${Math.round(loopMs.p99)} ms.`,
             mend: 'The host has too little processor time for the hub.',
           },
         ]
@@ -121,7 +121,7 @@ function doorProblems({ plain, hubKey, nearBounds }: StatusAnswer, _now: number)
           {
             tone: 'warn' as const,
             found: 'The hub has no key, so it does not serve TLS.',
-            mend: 'Its log has the reason. It creates a key when it starts with free space on its disk.',
+            mend: 'The log of the hub has the reason. The hub creates a key when it starts with free space on its disk.',
           },
         ]
       : []),
@@ -157,13 +157,19 @@ function peopleProblems({ telegram, behind, inboxes, moreInboxes }: StatusAnswer
   const old = inboxes.filter(({ oldestAt }) => now - Date.parse(oldestAt) > longWaitMs)
   return [
     ...(telegram?.trouble
-      ? [{ tone: 'bad' as const, found: `Telegram: ${telegram.trouble}`, mend: 'claude-net telegram check says more.' }]
+      ? [
+          {
+            tone: 'bad' as const,
+            found: `Telegram: ${telegram.trouble}`,
+            mend: 'Run claude-net telegram check for details.',
+          },
+        ]
       : []),
     ...(telegram && telegram.unconfirmed.length > 0
       ? [
           {
             tone: 'warn' as const,
-            found: `Nobody has confirmed who ${telegram.unconfirmed.join(', ')} ${telegram.unconfirmed.length === 1 ? 'is' : 'are'} on Telegram.`,
+            found: `On Telegram ${telegram.unconfirmed.join(', ')} ${telegram.unconfirmed.length === 1 ? 'is' : 'are'} not confirmed.`,
             mend: 'Run claude-net telegram confirm NAME.',
           },
         ]
@@ -184,7 +190,7 @@ function peopleProblems({ telegram, behind, inboxes, moreInboxes }: StatusAnswer
       ? [
           {
             tone: 'warn' as const,
-            found: `Messages have been unread for more than a day at ${old.map(({ name }) => name).join(', ')}${moreInboxes > 0 && old.length === inboxes.length ? ' and others' : ''}.`,
+            found: `Messages to ${old.map(({ name }) => name).join(', ')}${moreInboxes > 0 && old.length === inboxes.length ? ' and others' : ''} have been unread for more than a day.`,
             mend: 'Check whether a session runs there.',
           },
         ]

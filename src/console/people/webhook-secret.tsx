@@ -32,8 +32,8 @@ export function WebhookSecret({
             <CopyLine text={address} label="the URL" />
             {url === undefined && (
               <p class="hint">
-                The hub does not know the address at which others reach it; this is the address of this page. Set{' '}
-                <code>url</code> in hub.json.
+                This is the address of this page, since hub.json has no <code>url</code>. If others reach the hub at
+                another address, set it.
               </p>
             )}
           </div>
@@ -45,8 +45,9 @@ export function WebhookSecret({
           </div>
         )}
         <p class="hint">
-          They are shown only now: the hub cannot show them again, only make new ones.
-          {goesOnUntil && ` The previous ones are valid until ${new Date(goesOnUntil).toTimeString().slice(0, 5)}.`}
+          Shown only once: the hub cannot show a secret again, only replace it.
+          {goesOnUntil &&
+            ` The previous URL and secret are valid until ${new Date(goesOnUntil).toTimeString().slice(0, 5)}.`}
         </p>
       </div>
       <div class="actions">

@@ -14,7 +14,7 @@ export function SessionsPanel({ member, hubVersion }: { member: Listed; hubVersi
   return (
     <Panel title="Sessions" flush>
       {sessions.length === 0 ? (
-        <Empty icon="sessions" title="No session is running">
+        <Empty icon="sessions" title="No running sessions">
           Messages wait in its inbox.
         </Empty>
       ) : (
@@ -30,7 +30,7 @@ export function SessionsPanel({ member, hubVersion }: { member: Listed; hubVersi
             },
             { head: 'Branch', cell: session => <Line max={64}>{checkoutInWords(session) || '–'}</Line> },
             {
-              head: 'Does',
+              head: 'Activity',
               cell: session => (
                 <>
                   <Line max={200}>{doingInWords(session, now.value) || '–'}</Line>
@@ -53,7 +53,7 @@ export function SessionsPanel({ member, hubVersion }: { member: Listed; hubVersi
                 </>
               ),
             },
-            { head: 'Since', cell: ({ since }) => <Time at={since} as="moment" /> },
+            { head: 'Started', cell: ({ since }) => <Time at={since} as="moment" /> },
           ]}
         />
       )}
