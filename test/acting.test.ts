@@ -84,7 +84,7 @@ test('one hub at a time runs the Telegram bridge; a suspended one stops polling,
   await hubs.pass(3000, [h1, h2])
   const [successor] = holders([h1, h2])
   expect(successor).toBeDefined()
-  await until('the mail is said', () => mail().length > 0)
+  await until('the message in the chat', () => mail().length > 0)
   telegram.write(group, sean, '/send ovh5 the third')
   await until('the third is stored', () => bodiesOf(h1, 'ovh5').length >= 3, 90_000)
   await hubs.look(all)
@@ -119,7 +119,7 @@ test('one hub at a time posts to webhooks; only a post in progress when its clai
 
   answer = name => (name === 'h0' ? held.promise : Promise.resolve({ ok: true, status: 200 }))
   await h2.hub.submit(send(1, 'ben', 'two'))
-  await until('it is under way', () => posts.length === 2)
+  await until('the post', () => posts.length === 2)
   hubs.now += 9000
   await h2.hub.submit(send(1, 'ben', 'three'))
   await hubs.settled(all)

@@ -141,7 +141,7 @@ test('a receipt shows that a message was announced, how and to which session, an
   const request = await send({ intent: 'request' })
   await until('the report of the wake', async () => (await receipt(request)).toldHow === 'wake')
   await mcp.call('inbox', { ack: true })
-  await until('that it was shown', async () => (await receipt(request)).shownTo)
+  await until('the report that it was shown', async () => (await receipt(request)).shownTo)
   expect((await receipt(request)).shownTo).toEqual({ session: (await receipt(request)).fetchedBySession })
   const reported = await receipt(untold)
   const again = { ids: [untold], session: 's2', how: 'hook' as const }

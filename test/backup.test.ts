@@ -90,7 +90,7 @@ test('backups made under load are valid, each with at least the messages acknowl
       }
     }),
   )
-  await until('messages flow', () => answered > 100)
+  await until('messages', () => answered > 100)
   const fast = hub.client(hub.adminToken)
   for (let n = 0; n < 2; n++) {
     const before = answered

@@ -32,27 +32,27 @@ describeWithEtcd('values that hubs share in etcd', () => {
     const heard: (string | undefined)[] = []
     two.board.onChange((_hub, _topic, value) => heard.push(value))
     for (let value = 0; value < 100; value++) one.board.put('state', String(value))
-    await until('the last is there', () => two.valueOf('h0') === '99')
+    await until('the last value', () => two.valueOf('h0') === '99')
     expect(heard.length).toBeLessThan(5)
     const [late] = boards(1) as [typeof one]
     expect(late.board.peers.size).toBe(0)
     await one.board.close()
-    await until('all of it is gone', () => two.board.peers.size === 0)
+    await until('no peers', () => two.board.peers.size === 0)
     expect(heard.at(-1)).toBeUndefined()
   })
 
   test('are put again when the lease has expired, and read again when etcd was unavailable', async () => {
     const [one, two] = boards(2) as [ReturnType<typeof boards>[0], ReturnType<typeof boards>[0]]
     one.board.put('state', 'first')
-    await until('it is there', () => two.valueOf('h0') === 'first')
+    await until('the value', () => two.valueOf('h0') === 'first')
     const leases = await one.gateway.ask<{ leases: { ID: string }[] }>('/v3/lease/leases', {})
     await Promise.all(leases.leases.map(({ ID }) => one.gateway.ask('/v3/lease/revoke', { ID })))
-    await until('it is gone', () => two.valueOf('h0') === undefined)
-    await until('it is there again', () => two.valueOf('h0') === 'first')
+    await until('the value to be removed', () => two.valueOf('h0') === undefined)
+    await until('the value again', () => two.valueOf('h0') === 'first')
     await cluster.nodes[0]!.kill()
     one.board.put('state', 'second')
     cluster.nodes[0]!.start()
-    await until('the news is there', () => two.valueOf('h0') === 'second')
+    await until('the new value', () => two.valueOf('h0') === 'second')
   })
   /** Takes the name h0 of a history, as a hub on `dataDir` does. */
   async function take(name: string, dataDir: string, onLost: (error: Error) => void = () => {}) {

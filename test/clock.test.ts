@@ -71,7 +71,7 @@ test('after clock steps of a day in both directions nothing is lost, repeated or
   clearInterval(beats)
   await senders[0]!.client.call(api.endSession, { query: { session: 'one' } })
   await ofSession.ended
-  await until('it is heard', () => stream.received.filter(({ event }) => event === 'presence').length === 4)
+  await until('the presence event', () => stream.received.filter(({ event }) => event === 'presence').length === 4)
   enough.abort()
   await traffic
   expect(check(history.lines, await dumpInboxes(hub, readers)).slice(0, 20)).toEqual([])
@@ -197,7 +197,7 @@ test("a session's server stays online over both steps, acks messages that it sho
       const { receipts } = await chas.client.call(api.getMessage, { params: { id } })
       return receipts[0]!.status === 'acked'
     })
-    await until('another heartbeat came', async () => (await lastSeen()) > steppedAt)
+    await until('another heartbeat', async () => (await lastSeen()) > steppedAt)
     expect((await memberOf(hub, 'seanclaude')).online).toBe(true)
   }
 })

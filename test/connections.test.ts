@@ -128,7 +128,7 @@ test('unread responses are limited for each token: it gets an error, others are 
   const { hub, ana, ben } = await hubWithLongInbox({ limits: { unreadBytesPerToken: maxBytes } })
   const unread = () => gauge(hub, 'claude_net_unread_answer_bytes')
   const stalled = dial(hub, get('/v1/inbox', ben.token).repeat(manyReads))
-  await until('too much waits', async () => (await unread()) > maxBytes)
+  await until('more unread bytes than allowed', async () => (await unread()) > maxBytes)
   for (let turn = 0; turn < 3; turn++) {
     const refused = await raw(hub, { path: '/v1/inbox?limit=1', token: ben.token })
     expect(errorOf(refused)).toMatchObject({
@@ -155,7 +155,7 @@ test.each([
       timeouts: { answerMs: 2000 },
     })
     const socket = open(hub, text(ben.token))
-    await until('something waits', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) > 100_000)
+    await until('unread bytes', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) > 100_000)
     await until('it is cut', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) < 10_000)
     // The connection is reset, so that the hub's kernel buffers nothing for it either.
     const [error] = await Promise.all([once(socket, 'error'), socket.resume()])

@@ -116,7 +116,7 @@ test('on a full disk that also has its log, a hub continues, and a killed one st
   await until('it is ready', async () => (await raw(hub, { path: '/readyz' })).status === 200)
   // The next line of the log reports that lines are missing.
   again.kill('SIGHUP')
-  await until('the log tells', () =>
+  await until('the line in the log', () =>
     readFileSync(join(disk, 'hub.log'), 'utf8').includes('lines of this log could not be written'),
   )
 })

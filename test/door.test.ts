@@ -268,7 +268,7 @@ describe('requests that reach no route get an error of the usual form', () => {
     socket.write(`content-length: ${ack.length}\r\n\r\n`)
     await raw(stopping, { path: '/healthz' })
     const ended = stopping.stop()
-    await until('the hub takes no more connections', async () => {
+    await until('the hub to refuse connections', async () => {
       const { socket } = dial(stopping)
       return await new Promise<boolean>(resolve => {
         socket.on('connect', () => resolve(false)).on('error', () => resolve(true))

@@ -14,7 +14,7 @@ const env = { CLAUDE_NET_DRAINER: 'on' }
 /** Returns the process that drains the outbox of this machine, once it runs. It is killed with the test unless it has ended. */
 async function drainerOf({ home }: TestMachine): Promise<number> {
   const owner = join(home, 'run', 'drainer.lock.owner')
-  const pid = await until('a process sends what waits', () => {
+  const pid = await until('a drainer', () => {
     try {
       return (JSON.parse(readFileSync(owner, 'utf8')) as { pid: number }).pid
     } catch {
@@ -45,7 +45,7 @@ test('without a session, kept messages are sent once the hub is back, by one pro
   process.kill(first, 'SIGKILL')
   await until('it has ended', () => hasEnded(first))
   expect((await ada.run(['doctor'], { env })).stdout).toContain('They go out by themselves when it is back.')
-  const second = await until('another has begun', async () => {
+  const second = await until('another drainer', async () => {
     const pid = await drainerOf(ada)
     return pid !== first && pid
   })

@@ -76,10 +76,10 @@ describeWithEtcd('over three nodes of etcd', () => {
     const texts = followed(deaf)
     await using log = await history.connect()
     await log.append(0, Buffer.from('a'))
-    await until('the first came', () => texts.length === 1)
+    await until('the first one', () => texts.length === 1)
     await log.append(1, Buffer.from('b'))
     await log.append(2, Buffer.from('c'))
-    await until('the others came', () => texts.length === 3)
+    await until('the others', () => texts.length === 3)
     expect(texts).toEqual(['a', 'b', 'c'])
   })
 

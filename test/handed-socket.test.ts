@@ -81,6 +81,6 @@ test('the address of a passed socket overrides hub.json, which is logged', async
   const { fd, port } = boundSocket()
   const hub = await startHub({ handed: fd, port: 1 })
   expect(hub.url.port).toBe(String(port))
-  await until('the log says so', () => hub.log.includes('hub.json says otherwise'))
+  await until('the line in the log', () => hub.log.includes('hub.json says otherwise'))
   expect((await fetch(new URL('/healthz', hub.url))).status).toBe(200)
 })

@@ -33,7 +33,7 @@ async function withOldMessages() {
 
 test('a hub deletes texts 30 days after they were read, reports it, and keeps unread messages', async () => {
   const { hub, alpha, beta, read, unread } = await withOldMessages()
-  const { message, receipts } = await until('the text is gone', async () => {
+  const { message, receipts } = await until('the text is deleted', async () => {
     const found = await alpha.call(api.getMessage, { params: { id: read } })
     return found.message.body === '' && found
   })
@@ -56,7 +56,7 @@ test('a hub deletes texts 30 days after they were read, reports it, and keeps un
 test('deleted texts stay deleted after a kill', async () => {
   const { hub, alpha, read } = await withOldMessages()
   const text = async () => (await alpha.call(api.getMessage, { params: { id: read } })).message.body
-  await until('the text is gone', async () => (await text()) === '')
+  await until('the text is deleted', async () => (await text()) === '')
   await hub.crashAndRestart()
   expect(await text()).toBe('')
 })
@@ -64,7 +64,7 @@ test('deleted texts stay deleted after a kill', async () => {
 test('the history of a machine shows that a text was deleted, and no message text can imitate that', async () => {
   const { hub } = await withOldMessages()
   const machine = await startMachine(hub, 'alpha')
-  const shown = await until('the text is gone', async () => {
+  const shown = await until('the text is deleted', async () => {
     const { stdout } = await machine.run(['history'])
     return stdout.includes('text deleted') && stdout
   })

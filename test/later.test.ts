@@ -48,7 +48,7 @@ describe('over HTTP', () => {
     )
     await expect(look(ben)).rejects.toThrow('You have neither sent nor received')
     const { seq } = await ana.client.call(api.sendMessage, { body: { to: ben.name, body: 'now' } })
-    await until('both have come', () => stream.changes.length === 2)
+    await until('both messages', () => stream.changes.length === 2)
     expect(stream.changes.map(({ data }) => data.id)[1]).toBe(body.id)
     const { messages } = await ben.client.call(api.readInbox)
     expect(messages[1]).toMatchObject({ id: body.id, writtenAt: sent.sentAt })
@@ -88,7 +88,7 @@ describe('over HTTP', () => {
     expect(await cancel(ana)).toEqual({ id, cancelled: true })
     expect(await cancel(ana)).toEqual({ id, cancelled: true })
     const last = await ana.client.call(api.sendMessage, { body: { to: ben.name, body: 'last', at: inMs(1200) } })
-    const first = await until('the last has come', async () => (await ben.client.call(api.readInbox)).messages[0])
+    const first = await until('the message sent last', async () => (await ben.client.call(api.readInbox)).messages[0])
     expect(first.id).toBe(last.id)
   })
 
@@ -100,7 +100,7 @@ describe('over HTTP', () => {
         ana.client.call(api.sendMessage, { body: { to: ben.name, body: 'soon', intent, expiresInS: 1 } }),
       ),
     )
-    await until('three events have come', () => stream.changes.length === 3)
+    await until('three events', () => stream.changes.length === 3)
     expect(stream.changes.map(({ event, data }) => [event, data.id, 'noticed' in data])).toEqual(
       expect.arrayContaining([
         ['receipt', order!.id, true],
@@ -125,7 +125,7 @@ test('scheduled messages follow the steady time: a clock that is set forward or 
     // Due at once by the stepped clock, unlike the message that waits for an hour.
     const at = new Date(Date.now() + seconds * 1000 + 300).toISOString()
     await ana.client.call(api.sendMessage, { body: { to: 'ben', body: 'soon', at } })
-    await until('it has come', async () => (await unread()).at(-1) === 'soon')
+    await until('the message', async () => (await unread()).at(-1) === 'soon')
   }
   expect(await unread()).toEqual(['86400', 'soon', '-86400', 'soon', '0', 'soon'])
 })
@@ -141,7 +141,7 @@ test('what was due while the hub was down comes once, as soon as it is back, and
   clock.step(2 * 3600)
   await hub.start()
   const unread = async () => (await ben.client.call(api.readInbox)).messages
-  await until('it has come', async () => (await unread()).length > 0)
+  await until('the message', async () => (await unread()).length > 0)
   await hub.crashAndRestart()
   expect(await ana.client.call(api.sendMessage, { body })).toMatchObject({ recipients: [{ status: 'stored' }] })
   expect(await ana.client.call(api.sendMessage, { body: tomorrow })).toMatchObject({ at: tomorrow.at })
@@ -283,7 +283,7 @@ describe('as humans and models write it', () => {
     const kept = await sean.run(['send', '--at', 'in 1s', 'chas', 'in a second'], { env })
     expect(kept).toMatchObject({ code: 75, stdout: expect.stringContaining('Delivery: ') })
     const other = await sean.run(['send', '--at', 'in 1h', 'chas', 'in an hour'])
-    await until('the second is over', () => Date.now() > Date.parse(/Delivery: (\S+)/.exec(kept.stdout)![1]!) + 6000)
+    await until('6 s after the delivery time', () => Date.now() > Date.parse(/Delivery: (\S+)/.exec(kept.stdout)![1]!) + 6000)
     await sean.run(['send', '--at', 'in 2h', 'chas', 'in two hours'])
     await own.start()
     const [message] = id.exec(other.stdout)!

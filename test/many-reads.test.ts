@@ -152,7 +152,7 @@ describeWithEtcd('reads at any of several hubs', () => {
 
   test('a token that was revoked at one hub is refused by the other, which also cuts its stream', async () => {
     const [ana, ben] = [await one.join('emma'), await one.join('finn')]
-    await until('the token is good there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
+    await until('the token is valid there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
     const url = new URL('/v1/events', two.url)
     const stream = await fetch(url, { headers: { authorization: `Bearer ${ana.token}` } })
     const ended = stream.text()
@@ -168,14 +168,14 @@ describeWithEtcd('reads at any of several hubs', () => {
 
   test('a session with heartbeats at one hub is online at the other, and ends at either', async () => {
     const ana = await one.join('hana')
-    await until('she is known there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
+    await until('the token is valid there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
     const beat = (session: string) =>
       two.client(ana.token).call(api.heartbeat, { body: { session, client: 'test/1', project: 'billing' } })
     const shown = async () =>
       (await one.client(ana.token).call(api.listMachines)).members.find(({ name }) => name === 'hana')!
     await beat('s1')
     await beat('s2')
-    await until('both are there', async () => (await shown()).sessions.length === 2)
+    await until('both sessions', async () => (await shown()).sessions.length === 2)
     expect(await shown()).toMatchObject({ online: true, sessions: [{ session: 's1' }, { session: 's2' }] })
     // Streams end with their session, on whichever hub it ends.
     const open = (hub: TestHub, session: string) =>
@@ -184,15 +184,15 @@ describeWithEtcd('reads at any of several hubs', () => {
     await two.client(ana.token).call(api.endSession, { query: { session: 's1' } })
     expect(await one.client(ana.token).call(api.endSession, { query: { session: 's2' } })).toEqual({ ended: true })
     await Promise.all(ended)
-    await until('she is gone', async () => !(await shown()).online)
+    await until('ana to be offline', async () => !(await shown()).online)
   })
 
   test('limits count requests at both hubs, and a token used from two hosts at two hubs is reported', async () => {
     const [ana, eve] = [await one.join('iris'), await one.join('jana')]
-    await until('both are known there', async () => (await get(two, '/v1/inbox', eve.token)).status === 200)
+    await until('the tokens are valid there', async () => (await get(two, '/v1/inbox', eve.token)).status === 200)
     const at = (index: number) => (index % 2 === 0 ? one : two)
     let sent = 0
-    const refused = await until('it is too much', async () => {
+    const refused = await until('the limit', async () => {
       const error = await send(at(sent), ana.token, 'iris', 'much').catch(error => error)
       if (!(error instanceof Error)) sent++
       return error instanceof Error && error
@@ -200,9 +200,9 @@ describeWithEtcd('reads at any of several hubs', () => {
     expect([(refused as Error).message, sent < 100]).toEqual([expect.stringContaining('Too many messages'), true])
     const isHeldUp = async (hub: TestHub) => (await get(hub, '/v1/inbox', 'wrong')).status === 429
     for (let tries = 0; tries < 8; tries++) await get(at(tries), '/v1/inbox', 'wrong')
-    await until('both have had enough', async () => (await isHeldUp(one)) && (await isHeldUp(two)))
+    await until('both hubs to be at their limit', async () => (await isHeldUp(one)) && (await isHeldUp(two)))
     const hosts = ['0123456789abcdef ct101', 'fedcba9876543210 ct102']
-    const shared = await until('it is noticed', async () => {
+    const shared = await until('it is detected', async () => {
       const sharedAt = async (index: number) => {
         const answer = await get(at(index), '/v1/machines', eve.token, { 'claude-net-host': hosts[index]! })
         return ((await answer.json()) as { sharedTokens: unknown[] }).sharedTokens
@@ -222,7 +222,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     const ended = stream.text()
     await line.refuse()
     const inbox = () => get(two, '/v1/inbox', ana.token)
-    const marked = await until('it is marked', async () => {
+    const marked = await until('the stale header', async () => {
       const answer = await inbox()
       return answer.headers.has(staleHeader) && answer
     })
@@ -240,7 +240,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     expect((await get(two, '/v1/admin/status', two.adminToken)).status).toBe(200)
     await send(one, ana.token, 'gwen', 'meanwhile')
     await line.accept()
-    await until('it is level', async () => (await inbox()).status === 200)
+    await until('the hub has caught up', async () => (await inbox()).status === 200)
     const { messages } = await two.client(ana.token).call(api.readInbox)
     expect(messages.map(({ body }) => body)).toEqual(['meanwhile'])
     await until('it is ready', async () => (await ready()).ok)

@@ -51,7 +51,7 @@ test('over kills of the hub each of a thousand streams receives every message, o
     sent.push((await ana.client.call(api.sendMessage, { body: { to: 'ben', body: `${sent.length}` } })).seq)
   const waitForAll = (what: string, claim: (reader: Reader) => boolean) => until(what, () => all.every(claim), waitMs)
 
-  await waitForAll('all listen', ({ isOpen }) => isOpen)
+  await waitForAll('all streams are open', ({ isOpen }) => isOpen)
   await send()
   for (let kill = 0; kill < 3; kill++) {
     await send()
@@ -59,9 +59,9 @@ test('over kills of the hub each of a thousand streams receives every message, o
     await hub.start()
     // Sent while the readers reconnect, and again when all have.
     await send()
-    await waitForAll('all listen again', ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
+    await waitForAll('all streams are open again', ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
     await send()
   }
-  await waitForAll('all have heard all', ({ seqs }) => seqs.length >= sent.length)
+  await waitForAll('every reader has every message', ({ seqs }) => seqs.length >= sent.length)
   for (const { seqs } of all) expect(seqs).toEqual(sent)
 })

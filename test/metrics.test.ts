@@ -52,7 +52,7 @@ test('the unread messages of a member are shown with their age until they are ac
     return ms >= earliest && ms <= Date.now() - Date.parse(sentAt)
   }
   const first = await alpha.client.call(api.sendMessage, { body: { to: 'beta', body: 'one' } })
-  await until('the clock has moved on', () => Date.now() > Date.parse(first.sentAt) + 20)
+  await until('the clock to advance', () => Date.now() > Date.parse(first.sentAt) + 20)
   const second = await alpha.client.call(api.sendMessage, { body: { to: 'beta', body: 'two' } })
   expect(await ageIsSince(first.sentAt)).toBe(true)
   const waiting = await scrape(hub)

@@ -58,7 +58,7 @@ describe('a busy session', () => {
       await claude.hookProcess('UserPromptSubmit')
       await send('The build is red.\nSecond line.', { intent: 'urgent' })
       // A Stop before the message arrives would end the turn, and the session would be woken instead.
-      await until('the news', () => newsOf(claude).length > 0)
+      await until('the pointer to the message', () => newsOf(claude).length > 0)
       expect(await claude.hookProcess(event)).toMatch(
         /^Claude Net: 1 unread message\.\n- chasclaude \(machine\), urgent, just now: > The build is red\.\n.*not from your user.*claude_net_inbox/,
       )
@@ -73,7 +73,7 @@ describe('a busy session', () => {
   test('of several hooks that run at once, such as with a plugin beside the settings, one announces', async () => {
     const { send, claude } = await busySession()
     await send('hello')
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     const told = await Promise.all(Array.from({ length: 6 }, () => claude.hookProcess('PostToolUse')))
     expect(told.filter(text => text !== '')).toHaveLength(1)
   })
@@ -87,7 +87,7 @@ describe('a busy session', () => {
     await send('second')
     await claude.untilAnnounced('PostToolUse')
     await send('third')
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     for (const source of ['clear', 'compact', 'resume', 'fork'])
       expect(textsIn(await claude.hook('SessionStart', { source }))).toEqual(['second', 'third'])
     expect(await claude.hook('SessionStart', { source: 'startup' })).toBe('')
@@ -98,17 +98,17 @@ describe('a busy session', () => {
     const other = await startClaude(sean)
     const otherMcp = await other.mcp()
     await send('hello')
-    await until('the news', () => newsOf(claude).length + newsOf(other).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length + newsOf(other).length > 0)
     await otherMcp.call('inbox')
-    await until('it to be forgotten', () => newsOf(claude).length === 0)
+    await until('the pointer to be deleted', () => newsOf(claude).length === 0)
     expect(await claude.hook('PostToolUse')).toBe('')
     expect(await other.hook('PostToolUse')).toBe('')
     await send('again')
-    await until('the news', () => newsOf(claude).length + newsOf(other).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length + newsOf(other).length > 0)
     expect((await mcp.call('inbox')).text).toMatch(/> hello[\s\S]*> again/)
     // The other session's inbox shows which session has the message, and since when.
     expect((await otherMcp.call('inbox')).text).toMatch(/· shown to session \S+ just now\n> hello/)
-    await until('it to be forgotten', () => newsOf(other).length === 0)
+    await until('the pointer to be deleted', () => newsOf(other).length === 0)
     expect([await claude.hook('PostToolUse'), await other.hook('PostToolUse')]).toEqual(['', ''])
   })
 
@@ -117,10 +117,10 @@ describe('a busy session', () => {
     // Otherwise it would be woken between two hooks, when it looks idle.
     claude.writeRecord({ status: 'busy', statusUpdatedAt: Date.now() + 600_000 })
     await send('for your information', { intent: 'inform' })
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     expect(await claude.hook('Stop')).toBe('')
     await send('a question')
-    await until('the news', () => newsOf(claude).length > 1)
+    await until('the pointer to the message', () => newsOf(claude).length > 1)
     expect(await claude.hook('Stop', { stop_hook_active: true })).toBe('')
     expect(textsIn(await claude.hook('Stop'))).toEqual(['a question'])
     expect(textsIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information'])
@@ -146,7 +146,7 @@ describe('a busy session', () => {
   test('a subagent is not notified: the session would not see it', async () => {
     const { send, claude } = await busySession()
     await send('hello')
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     expect(await claude.hook('PostToolUse', { agent_id: 'a1' })).toBe('')
     expect(textsIn(await claude.hook('PostToolUse'))).toEqual(['hello'])
   })
@@ -168,7 +168,7 @@ describe('a busy session', () => {
   test('a hundred messages are ten lines and a count', async () => {
     const { send, claude } = await busySession()
     for (let n = 1; n <= 100; n++) await send(`message ${n} ${'x'.repeat(500)}`)
-    await until('the news', () => newsOf(claude).length === 100)
+    await until('the pointer to the message', () => newsOf(claude).length === 100)
     const text = await claude.hook('PostToolUse')
     expect(textsIn(text)).toHaveLength(10)
     expect(text).toMatch(/^Claude Net: 100 unread messages\.\n[\s\S]*\nand 90 older\n/)
@@ -212,7 +212,7 @@ describe('an idle session', () => {
     const { send, claude } = await idleSession()
     await send('for your information', { intent: 'inform' })
     await chas.client.call(api.sendMessage, { body: { to: 'all', body: 'for all' } })
-    await until('the news', () => newsOf(claude).length === 2)
+    await until('the pointer to the message', () => newsOf(claude).length === 2)
     await send('a question')
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.wakes.map(textsIn)).toEqual([['a question']])
@@ -222,12 +222,12 @@ describe('an idle session', () => {
   test('is not woken for messages that were read before the wake', async () => {
     const { send, sean, claude, mcp } = await idleSession()
     await send('read elsewhere')
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     // The server is stopped while another program of this machine reads, within the second in which a burst is gathered.
     process.kill(mcp.pid, 'SIGSTOP')
     expect(await sean.run(['inbox', '--ack'])).toMatchObject({ code: 0 })
     process.kill(mcp.pid, 'SIGCONT')
-    await until('it to be forgotten', () => newsOf(claude).length === 0)
+    await until('the pointer to be deleted', () => newsOf(claude).length === 0)
     await send('unread')
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.wakes.map(textsIn)).toEqual([['unread']])
@@ -366,8 +366,8 @@ describe("Claude Code's own record of a session", () => {
     await other.mcp()
     await claude.hook('UserPromptSubmit')
     claude.writeRecord({ status: 'waiting', waitingFor: 'input needed' })
-    await until('both to be known', () => fileText(claude, 'session.json').includes('waiting'))
-    await until('both to be known', () => fileText(other, 'session.json') !== '')
+    await until('the status on disk', () => fileText(claude, 'session.json').includes('waiting'))
+    await until('the status on disk', () => fileText(other, 'session.json') !== '')
     await send('and again')
     await until('the wake', () => other.wakes.length > 0)
     expect(claude.wakes).toHaveLength(1)
@@ -431,7 +431,7 @@ describe('a headless session', () => {
     const headless = await startClaude(sean, env)
     const headlessMcp = await headless.mcp()
     await send('hello')
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     for (const event of ['SessionStart', 'UserPromptSubmit', 'PostToolUse', 'Stop'])
       expect(await headless.hook(event, { source: 'resume' })).toBe('')
     expect(await headless.waiter().ended).toEqual({ code: 0, stderr: '' })
@@ -440,9 +440,9 @@ describe('a headless session', () => {
     expect(headless.lines).toEqual([])
     // It has the tools, and the other sessions are not notified of messages that it has read.
     expect((await headlessMcp.call('inbox')).text).toContain('> hello')
-    await until('it to be forgotten', () => newsOf(claude).length === 0)
+    await until('the pointer to be deleted', () => newsOf(claude).length === 0)
     expect(await claude.hook('PostToolUse')).toBe('')
-    await until('the hub says so', async () => (await mcp.call('inbox')).text.includes('shown to session'))
+    await until('the report of the hub', async () => (await mcp.call('inbox')).text.includes('shown to session'))
   })
 
   test('is notified if config.json says so, but no hook waits in it', async () => {
@@ -586,7 +586,7 @@ describe('a session that has sent a question', () => {
     const answer = /Message (\S+)/.exec((await asker.mcp.call('inbox')).text)![1]!
 
     await asker.mcp.call('send', { to: answerer.sean.name, message: 'Thank you.', reply_to: answer })
-    await until('the thanks', () => newsOf(answerer.claude).length > 0)
+    await until('the answer', () => newsOf(answerer.claude).length > 0)
     await answerer.send('Another question')
     await until('the next wake', () => answerer.claude.wakes.length > 1)
     expect(answerer.claude.wakes.map(textsIn)).toEqual([['Is the build red?'], ['Another question']])
@@ -605,7 +605,7 @@ describe('a session that has sent a question', () => {
       ids.push(/Message (\S+)\./.exec(told.text)![1]!)
     }
     for (const replyTo of ids) await send('I see', { replyTo, intent: 'inform' })
-    await until('the news', () => newsOf(claude).length === 2)
+    await until('the pointer to the message', () => newsOf(claude).length === 2)
     await send('A question')
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.wakes.map(textsIn)).toEqual([['A question']])
@@ -621,7 +621,7 @@ describe('a session that has sent a question', () => {
       ),
     )
     await chas.client.call(api.ackInbox, { body: { ids: [id] } })
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     expect(await claude.hook('Stop')).toBe('')
     expect(await claude.hook('UserPromptSubmit')).toBe(
       `Claude Net, of what this session sent:\n- ${id} was read and acked by chasclaude`,
@@ -646,7 +646,7 @@ describe('a session that has sent a question', () => {
     const { claude, mcp } = await idleSession()
     const asked = await mcp.call('send', { to: 'chasclaude', message: 'Do it now', expires: 'in 1s' })
     const id = /Message (\S+)\./.exec(asked.text)![1]!
-    await until('the news', () => newsOf(claude).length > 0)
+    await until('the pointer to the message', () => newsOf(claude).length > 0)
     const told = await claude.hook('UserPromptSubmit')
     expect(told).toContain('- hub (hub), inform, just now: > What became of 1 message that you sent:')
     expect(told.split('\n').filter(line => /expired|became/.test(line))).toHaveLength(1)

@@ -85,7 +85,7 @@ test('without a hub the tool keeps the message and says so, and the session send
     expect(text).toMatch(/^Kept on this machine; it goes out when the hub is back, so do not send it again\./)
   }
   await hub.start()
-  await until('the session to send what waits', async () => files(ada).length === 0)
+  await until('the session to drain the outbox', async () => files(ada).length === 0)
   expect(await read(bob)).toEqual([
     { id: idIn(kept[0]!.text), body: 'one' },
     { id: idIn(kept[1]!.text), body: 'two' },
@@ -281,10 +281,10 @@ test('a send without a response is kept when its session or command ends, and is
   await asked
   await session.close()
   await unanswered
-  await until('the session has kept it', () => files(ada).length === 1)
+  await until('the session has the message in its outbox', () => files(ada).length === 1)
 
   const command = spawn(machineNode, [program, 'send', 'bob', 'from a command'], { env: cleanEnv(ada.env) })
-  await until('the command has kept it', () => files(ada).length === 2)
+  await until('the command has the message in its outbox', () => files(ada).length === 2)
   await once(command, 'exit')
 
   reachAt(ada, hub.url)

@@ -35,7 +35,7 @@ test('a hub killed between the response of a receiver and its record posts that 
     await hub.start()
   }
   const shown = async () => (await hub.client(hub.adminToken).call(api.listOutgoing)).webhooks[0]!
-  await until('all of them are noted', async () => (await shown()).delivered >= sent.length)
+  await until('all of them are recorded', async () => (await shown()).delivered >= sent.length)
   const ids = receiver.posts.map(({ headers }) => headers['webhook-id'])
   expect([...new Set(ids)]).toEqual(sent.map(id => `message_${id}`))
   // Each kill repeats at most one post, and its body is the same byte for byte.

@@ -86,7 +86,7 @@ test('a receiver that is gone gets no posts until a test succeeds; events from t
   receiver.answer = status(410)
   const { name } = await add({ url: receiver.url, name: 'pager' })
   await send(jaz, 'seanclaude')
-  await until('it is gone', async () => (await shown(name)).state === 'gone')
+  await until('the webhook to be gone', async () => (await shown(name)).state === 'gone')
   await send(jaz, 'seanclaude')
   const tested = await admin().call(api.testOutgoing, { params: { name } })
   expect(tested).toMatchObject({ delivered: false, status: 410, why: 'it returned 410' })

@@ -91,7 +91,7 @@ test('a hub with another key receives nothing over any transport, and sends are 
   expect((await chas.client.call(api.readInbox)).messages).toEqual([])
 
   configure(machine, { hub: recorder.url.origin, hubKey: hub.hubKey })
-  await until('it is sent once the hub proves itself', async () => {
+  await until('the send once the hub proves itself', async () => {
     await machine.run(['inbox'])
     return (await chas.client.call(api.readInbox)).messages.length === 2
   })

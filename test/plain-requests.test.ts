@@ -128,6 +128,6 @@ test("the admin's own certificate is read again on SIGHUP, and new connections u
   await expect(proven(first.hubKey)).rejects.toMatchObject({ cause: { code: 'WRONG_HUB' } })
   writeFileSync(files.certFile, first.identity.certificate)
   process.kill(hub.pid, 'SIGHUP')
-  await until('it says what is wrong', () => hub.log.includes('the pair does not belong together'))
+  await until('the reported cause', () => hub.log.includes('the pair does not belong together'))
   expect(await proven(second.hubKey)).toBe(200)
 })

@@ -169,7 +169,7 @@ test.each([
   expect((await machine.run(['doctor'])).stdout).toMatch(/note {2}policy +the hub has accept, .* means/)
   await machine.mcp()
   const policy = async () => JSON.parse((await machine.run(['policy', '--json'])).stdout)
-  await until('the hub knows', async () => (await policy()).mute.length > 0)
+  await until('the policy at the hub', async () => (await policy()).mute.length > 0)
   expect(await policy()).toEqual({ inbound: told, mute: ['noisy'] })
   expect((await machine.run(['doctor'])).stdout).toMatch(/ok {4}policy/)
 })
@@ -180,7 +180,7 @@ test('a mistake in "mute" does not let messages in', async () => {
   configure(machine, { inbound: 'refuse', mute: ['nobody'] })
   await machine.mcp()
   const policy = async () => JSON.parse((await machine.run(['policy', '--json'])).stdout)
-  expect(await until('the hub knows', async () => (await policy()).inbound === 'refuse' && policy())).toMatchObject({
+  expect(await until('the policy at the hub', async () => (await policy()).inbound === 'refuse' && policy())).toMatchObject({
     mute: [],
   })
 })

@@ -109,7 +109,7 @@ test('systemd holds the port: no other process gets it while the hub is down, no
   await system.out('systemctl kill --kill-whom=main -s KILL claude-net')
   const waiting = system.sh('curl -fsS --retry 0 -m 100 http://127.0.0.1:3500/healthz')
   const restarts = async () => Number(await system.out('systemctl show -P NRestarts claude-net'))
-  await until('it was started often', async () => (await restarts()) > 8, 120_000)
+  await until('many restarts', async () => (await restarts()) > 8, 120_000)
   expect(await bindAsOther(system)).toBe('EADDRINUSE\n')
   expect(await system.out('systemctl is-active claude-net.socket')).toBe('active\n')
   await system.out('cp /mnt/shared/hub.json /etc/claude-net/hub.json')

@@ -81,7 +81,7 @@ test('under a real systemd the hub is installed in one line, sandboxed, restarte
     'cp /mnt/shared/watch.conf /etc/systemd/system/claude-net.service.d/ && systemctl daemon-reload && systemctl restart claude-net',
   )
   await system.out('systemctl kill --kill-whom=main -s KILL claude-net')
-  await until('it was started again', async () => (await restarts(system)) === 1, 120_000)
+  await until('it was restarted', async () => (await restarts(system)) === 1, 120_000)
   await ready(system)
   // Longer than the watchdog's deadline, so the process must have fed it.
   const startedAt = await system.out('systemctl show -P WatchdogTimestampMonotonic claude-net')
@@ -92,7 +92,7 @@ test('under a real systemd the hub is installed in one line, sandboxed, restarte
   )
   expect(await restarts(system)).toBe(1)
   await system.out('systemctl kill --kill-whom=main -s STOP claude-net')
-  await until('what hangs was started again', async () => (await restarts(system)) === 2, 120_000)
+  await until('the hanging process was restarted', async () => (await restarts(system)) === 2, 120_000)
   await ready(system)
   expect(await system.out('claude-net members')).toContain('seanclaude')
 })

@@ -119,7 +119,7 @@ describe('the server of a session leaves, and the machine is offline at once,', 
     const pid = Number(session.split('-').at(-1))
     onTestFinished(() => void (isRunning(pid) && process.kill(pid, 'SIGKILL')))
     parent.kill('SIGKILL')
-    await until('the server to be gone', () => !isRunning(pid))
+    await until('the end of the server', () => !isRunning(pid))
     await offline(hub, 'ada')
   })
 

@@ -50,7 +50,7 @@ test('status and metrics show how far the tail reaches, and why it is not writte
   rmSync(logTo, { recursive: true })
   writeFileSync(logTo, '')
   await send('while its directory is a file')
-  await until('status tells', async () => /TROUBLE/.test(await shown()), 90_000)
+  await until('the report in status', async () => /TROUBLE/.test(await shown()), 90_000)
   expect(await shown()).toMatch(/^Tail +\d+ entr(y|ies) and \d+ s behind, .*; TROUBLE: .*directory/m)
   const { behind_entries, behind_seconds, trouble } = await metrics(hub)
   expect([behind_entries! > 0, behind_seconds! > 0, trouble]).toEqual([true, true, 1])

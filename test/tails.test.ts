@@ -191,7 +191,7 @@ test('a disk that cannot store a tail stops nothing and is reported; once it can
   writeFileSync(dir, '')
   const hub = new FollowedHub({ dir })
   await members(hub)
-  await until('it is told', () => hub.tails.status().trouble !== null, 90_000)
+  await until('it is reported', () => hub.tails.status().trouble !== null, 90_000)
   await hub.do(send(1, ['ben']))
   expect(hub.tails.status()).toMatchObject({ seq: null, behind: 5, file: null })
   rmSync(dir)
@@ -366,7 +366,7 @@ test('scheduled messages that wait, and the fate of those that ended, are in a b
   await hub.do({ type: 'member.policy', by: 3, inbound: 'refuse' })
   hub.now += 15 * 60_000
   const { db } = hub.hub.state
-  await until('the sender is told', () => db.get('select 1 from message where sender = 0'))
+  await until('the notice to the sender', () => db.get('select 1 from message where sender = 0'))
   expect(db.all('select body from message where sender = 1 order by seq')).toEqual([
     { body: 'goes' },
     { body: 'partly' },

@@ -45,7 +45,7 @@ test('T09 a hub killed around getUpdates, commit and ack neither loses nor dupli
     },
     90_000,
   )
-  await until('all is confirmed', () => telegram.pending === 0)
+  await until('all updates are confirmed', () => telegram.pending === 0)
 
   const bodies: string[] = []
   for (let after: string | undefined; ; ) {

@@ -54,7 +54,7 @@ test('T10 an update that is repeated, late, or numbered anew is one message', as
   telegram.update(three, first + 20)
   await inboxOf(ovh5, 3)
   // The same chat message in another update: after a week, update numbers may start anew.
-  await until('all is confirmed', () => telegram.pending === 0)
+  await until('all updates are confirmed', () => telegram.pending === 0)
   telegram.numberFrom(7)
   telegram.update(two)
   telegram.update(send('four'))
@@ -91,13 +91,13 @@ test('T11 while the disk is full nothing is confirmed to Telegram; it is deliver
   hub.state.db.execute(`pragma max_page_count = ${pages}`)
   const text = 'z'.repeat(4_000)
   for (let n = 0; n < 5; n++) telegram.write(group, sean, `/send ovh5 ${n} ${text}`)
-  await until('the trouble is told', () => bridge.status().trouble?.includes('disk is full'))
+  await until('the trouble is reported', () => bridge.status().trouble?.includes('disk is full'))
   expect(telegram.polls.every(({ offset }) => offset === undefined)).toBe(true)
   expect(telegram.pending).toBe(5)
 
   hub.state.db.execute('pragma max_page_count = 1000000')
   const ovh5 = memberByName(hub.state.db, 'ovh5')!.id
-  await until('all are there', () => unreadCount(hub.state.db, ovh5) === 5)
+  await until('all messages', () => unreadCount(hub.state.db, ovh5) === 5)
   await until('all are confirmed', () => telegram.pending === 0)
   expect(unreadAfter(hub.state.db, ovh5, 0, 10).map(({ body }) => body[0])).toEqual(['0', '1', '2', '3', '4'])
   expect(bridge.status().trouble).toBe(null)
@@ -222,7 +222,7 @@ test('T14 commands are accepted in the forms people type; one that is not unders
   for (const text of ['/send', '/send ovh5', '/mute', '/mute ovh5 soon', '/follow ovh5 often x']) {
     const message = write(text)
     expect((await answerTo(all, message)).text, text).toMatch(/^(Usage: \/|ovh5 is not yours)/)
-    await until('its sign', () => signsOf(all, message).includes('🤔'))
+    await until('the reaction', () => signsOf(all, message).includes('🤔'))
   }
   const forAnother = write('/dance')
   expect((await answerTo(all, write('/dance@chasombot'))).text).toMatch(/^There is no \/dance\./)
@@ -303,7 +303,7 @@ test("T22 a human's text is only a message, whatever it contains", async () => {
     telegram.write(group, sean, text.startsWith('/') ? text : `/send seanclaude ${text}`)
   }
   const session = await machine.mcp()
-  await until('both are there', async () => (await session.call('inbox')).text.startsWith('2 unread messages'))
+  await until('both messages', async () => (await session.call('inbox')).text.startsWith('2 unread messages'))
   const { text } = await session.call('inbox')
   expect(text).toContain('from sean (human)')
   expect(text).toContain('\n> yes abcde\n')
@@ -341,7 +341,7 @@ test("no member can claim the id of a human's next message, and an id of others 
   }
   const next = telegram.write(group, sean, '/send ovh5 STOP')
   expect((await inboxOf(ovh5, 2)).map(({ body }) => body)).toEqual(['one', 'STOP'])
-  await until('its sign', () => signsOf(all, next).includes('👀'))
+  await until('the reaction', () => signsOf(all, next).includes('👀'))
 })
 
 test('an update that an older hub stored but did not process keeps its id; if another message has that id, the human is notified', async () => {

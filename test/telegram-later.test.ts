@@ -34,11 +34,11 @@ test('a person receives scheduled messages when they are due, and is notified wh
   const ovh5 = await hub.join('ovh5')
   const at = new Date(Date.now() + 1000).toISOString()
   await ovh5.client.call(api.sendMessage, { body: { to: 'sean', body: 'due now', at } })
-  await until('it was carried', () => telegram.sent.some(({ text }) => text.includes('due now')))
+  await until('the message that was due', () => telegram.sent.some(({ text }) => text.includes('due now')))
   telegram.write(group, sean, '/later in 2s ovh5 too late')
-  await until('it waits', () => telegram.sent.some(({ text }) => text.startsWith('Goes out to ovh5')))
+  await until('the confirmation', () => telegram.sent.some(({ text }) => text.startsWith('Goes out to ovh5')))
   await ovh5.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
-  const told = await until('it was told', () =>
+  const told = await until('the notice to the sender', () =>
     telegram.sent.find(({ text }) => text.includes('was due, but nobody accepted it')),
   )
   expect(told.text).toContain(

@@ -46,7 +46,7 @@ test('one message for several people of the group is posted once, and acked for 
   await tell(ovh5, ['sean', 'jaz'], 'Lunch?')
   const [shown] = await said(telegram, group, 1)
   expect(shown!.text).toMatch(/^ovh5 → (sean, jaz|jaz, sean) #\d+\nLunch\?$/)
-  await until('nothing waits', async () => (await waiting(hub)) === 0)
+  await until('no pending deliveries', async () => (await waiting(hub)) === 0)
   expect(telegram.sent).toHaveLength(1)
 })
 
@@ -91,7 +91,7 @@ test('T01 texts of any length and script arrive completely, in parts that Telegr
   for (const body of bodies) {
     const before = telegram.sent.length
     const seq = await tell(ovh5, 'sean', body)
-    await until('nothing waits', async () => (await waiting(hub)) === 0)
+    await until('no pending deliveries', async () => (await waiting(hub)) === 0)
     const parts = telegram.sent.slice(before)
     expect(parts.map(textOf).join('')).toBe(visible(body))
     expect(parts.length).toBe(Math.ceil(body.length / 3_500))
@@ -127,7 +127,7 @@ test('T03 a flood is sent as digests, in order, within the rate of a group, and 
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs } })
   const ovh5 = await hub.join('ovh5')
   const seqs = await Promise.all(Array.from({ length: 100 }, (_, n) => tell(ovh5, 'sean', `message ${n} <&>`)))
-  await until('all is said', async () => (await waiting(hub)) === 0, 90_000)
+  await until('all deliveries are complete', async () => (await waiting(hub)) === 0, 90_000)
   const numbers = telegram
     .said(group)
     .flatMap(({ text }) => [...text.matchAll(/→ sean #(\d+)/g)].map(([, seq]) => Number(seq)))
@@ -167,11 +167,11 @@ test('T04 a chat that Telegram limits waits, and only that chat; commands are an
   telegram.spoil('sendMessage', tooMany(3600), { chat: group })
   await tell(ovh5, 'sean', 'much later')
   const tries = () => telegram.calls.filter(method => method === 'sendMessage').length
-  const before = await until('the try', () => tries() > 4 && tries())
+  const before = await until('the attempt', () => tries() > 4 && tries())
   telegram.spoil('getUpdates', tooMany(1))
   const written = telegram.write(chas.id, chas, '/send ovh5 hello')
   expect(await inboxOf(ovh5, 1)).toMatchObject([{ from: 'chas', body: 'hello' }])
-  await until('its sign', () => telegram.reactions.some(({ message }) => message === written))
+  await until('the reaction', () => telegram.reactions.some(({ message }) => message === written))
   expect(tries() - before).toBeLessThanOrEqual(1)
   expect(telegram.said(group)).toHaveLength(2)
 })
@@ -187,7 +187,7 @@ for (const fault of ['lose', 'swallow'] as const) {
     expect(shown.map(({ text }) => text.split('\n')[0])).toEqual(
       [first, first, second].map(seq => `ovh5 → sean #${seq}`),
     )
-    await until('nothing waits', async () => (await waiting(hub)) === 0)
+    await until('no pending deliveries', async () => (await waiting(hub)) === 0)
     expect(telegram.sent).toHaveLength(3)
   })
 }
@@ -217,7 +217,7 @@ test('T06 a refusal by Telegram blocks nothing: formatting is dropped, dead lett
     const before = telegram.sent.length
     await tell(ovh5, 'sean', `after ${code}`)
     const trouble = await until(
-      'the trouble is told',
+      'the trouble is reported',
       async () => (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble,
     )
     expect(trouble).toContain(description)
@@ -229,7 +229,7 @@ test('T06 a rejected token ends all polling; the hub continues, and a new token 
   const { hub, telegram, tokenFile } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   telegram.isRevoked = true
-  await until('the trouble is told', async () =>
+  await until('the trouble is reported', async () =>
     (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble?.includes('401'),
   )
   const asked = telegram.calls.length
@@ -249,7 +249,7 @@ test('T20 hidden and active characters are made visible, and credentials are wit
     const body = isBlank(hostile) ? `${hostile}x` : hostile
     const before = telegram.sent.length
     await tell(ovh5, 'sean', body)
-    await until('nothing waits', async () => (await waiting(hub)) === 0)
+    await until('no pending deliveries', async () => (await waiting(hub)) === 0)
     expect(telegram.sent.slice(before).map(textOf).join('')).toBe(visible(body))
   }
   const before = telegram.sent.length
@@ -279,7 +279,7 @@ test('T21 after hours without Telegram thousands of messages are sent in order, 
       await Promise.all(Array.from({ length: 25 }, () => tell(sender, 'sean', `while you were out ${n}`)))
   const before = await rss()
   await telegram.listen()
-  await until('all is said', async () => (await waiting(hub)) === 0, 90_000)
+  await until('all deliveries are complete', async () => (await waiting(hub)) === 0, 90_000)
   const texts = telegram
     .said(group)
     .map(({ text, document }) => document?.content ?? text)

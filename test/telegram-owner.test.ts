@@ -108,7 +108,7 @@ test('T16 who is on mute waits, unless it is urgent, and comes after /unmute or 
   )
   await tell(ovh5, 'sean', 'later')
   await tell(ovh5, 'sean', 'now', { intent: 'urgent' })
-  await until('what is urgent', () => telegram.sent.find(({ text }) => text.endsWith('\nnow')))
+  await until('the urgent message', () => telegram.sent.find(({ text }) => text.endsWith('\nnow')))
   expect(telegram.sent.some(({ text }) => text.endsWith('\nlater'))).toBe(false)
   telegram.write(group, sean, '/unmute ovh5')
   await until('the rest', () => telegram.sent.find(({ text }) => text.endsWith('\nlater')))
@@ -117,7 +117,7 @@ test('T16 who is on mute waits, unless it is urgent, and comes after /unmute or 
 /** Posts a message to the group and waits until it is recorded, as are then all earlier posts. */
 async function settled(hub: TestHub, from: TestMember): Promise<void> {
   await tell(from, 'sean', 'and then')
-  await until('it is noted', async () => {
+  await until('all notices are recorded', async () => {
     const { people } = await hub.client(hub.adminToken).call(api.telegramStatus)
     return people.every(({ waiting }) => waiting === 0)
   })
@@ -133,7 +133,7 @@ test('a loop of two machines that the hub stops, its owner hears of at once and 
     const [from, to] = n % 2 === 0 ? [chasclaude, 'seanclaude'] : [seanclaude, 'chasclaude']
     last = (await from.client.call(api.sendMessage, { body: { to, body: `text ${n}` } })).id
   }
-  const notice = await until('the word of the hub', async () =>
+  const notice = await until('the message of the hub', async () =>
     (await seanclaude.client.call(api.readInbox)).messages.find(({ from }) => from === 'hub'),
   )
   await seanclaude.client.call(api.ackInbox, { body: { ids: [notice.id, last] } })
@@ -292,6 +292,6 @@ test('a session that waits at a permission prompt is told to its owner once: whe
     await last.call(api.heartbeat, {
       body: { session: 's1', client: 'test/1', prompt: prompt(tool, 3 * 60_000, tool) },
     })
-    await until('the look', () => telegram.said(group).find(({ text }) => text.includes(`${tool},`)))
+    await until('the notice after a check', () => telegram.said(group).find(({ text }) => text.includes(`${tool},`)))
   }
 })

@@ -23,7 +23,7 @@ test('after a restore no human gets a notice again that the backup records, and 
   await until('Telegram has all of it', settled)
   const { file } = await hub.client(hub.adminToken).call(api.makeBackup)
   await tell(alpha, 'sean', 'lost with the restore')
-  await until('it is out', () => telegram.said(group).some(({ text }) => text.includes('lost with')))
+  await until('it is posted', () => telegram.said(group).some(({ text }) => text.includes('lost with')))
 
   await hub.stop()
   expect(await run(['restore', file, '--data', hub.dataDir], { node: hubNode })).toMatchObject({ code: 0, stderr: '' })

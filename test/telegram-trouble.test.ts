@@ -37,7 +37,7 @@ test("T07 a group that becomes a supergroup is followed, whichever call reports 
     const admin = hub.client(hub.adminToken)
     const { lines } = await admin.call(api.listAudit, { query: { action: 'telegramMove' } })
     expect(lines).toMatchObject([{ address: `telegram:${group}`, detail: `to=${supergroup}`, result: 'ok' }])
-    await until('the forgery is noted', async () =>
+    await until('the audit line of the forgery', async () =>
       (await admin.call(api.listAudit, { query: { action: 'telegram' } })).lines.some(
         ({ detail }) => detail === 'move-of-another-chat',
       ),
@@ -60,7 +60,7 @@ test('T08 another poller is waited for, reported as trouble, and cleared when it
   telegram.spoil('getUpdates', conflict, { times: 1_000 })
   telegram.write(group, sean, '/send ovh5 hello')
   const admin = hub.client(hub.adminToken)
-  const trouble = await until('the trouble is told', async () => (await admin.call(api.telegramStatus)).trouble)
+  const trouble = await until('the trouble is reported', async () => (await admin.call(api.telegramStatus)).trouble)
   expect(trouble).toContain('another program receives this bot')
   expect(telegram.calls.filter(method => method === 'getUpdates').length).toBeGreaterThanOrEqual(8)
   // Outgoing messages continue.
@@ -68,7 +68,7 @@ test('T08 another poller is waited for, reported as trouble, and cleared when it
   await said(telegram, group, 1)
   telegram.heal()
   expect(await inboxOf(ovh5, 1)).toMatchObject([{ body: 'hello' }])
-  await until('all is well', async () => (await admin.call(api.telegramStatus)).trouble === null)
+  await until('no trouble', async () => (await admin.call(api.telegramStatus)).trouble === null)
 })
 
 test('T08 a second hub on the same data refuses to start, so that only one polls Telegram', async () => {
@@ -84,7 +84,7 @@ test('T17 a dead connection is abandoned, and the next request uses another', as
   telegram.spoil('sendMessage', 'hole')
   const polls = () => telegram.calls.filter(method => method === 'getUpdates').length
   const asked = polls()
-  await until('the poll that nobody hears', () => polls() > asked)
+  await until('the poll without a response', () => polls() > asked)
   await tell(ovh5, 'sean', 'out')
   telegram.write(group, sean, '/send ovh5 in')
   expect(await inboxOf(ovh5, 1)).toMatchObject([{ body: 'in' }])
@@ -104,11 +104,11 @@ test('T18 the token is only in its file and in the URLs of requests', async () =
   }
   await tell(ovh5, 'sean', 'hello')
   telegram.write(group, sean, '/status')
-  await until('both are there', () => telegram.sent.length >= 2, 15_000).catch(() => {})
+  await until('both exist', () => telegram.sent.length >= 2, 15_000).catch(() => {})
   await telegram.vanish()
   await tell(ovh5, 'sean', 'again')
   const admin = hub.client(hub.adminToken)
-  await until('the trouble is told', async () =>
+  await until('the trouble is reported', async () =>
     (await admin.call(api.telegramStatus)).trouble?.includes('cannot be reached'),
   )
   const shown = [
@@ -155,7 +155,7 @@ test('a hub without a token, or with an invalid one, runs and explains what to d
   const hub = new TestHub({ config: { telegram: { tokenFile: '/nonexistent/telegram.token', chatId: group, humans } } })
   await hub.start()
   try {
-    await until('the trouble is told', async () =>
+    await until('the trouble is reported', async () =>
       (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble?.includes('cannot be read (ENOENT)'),
     )
     const { code, stdout } = await run(['telegram', 'check', '--data', hub.dataDir])

@@ -107,7 +107,7 @@ test('a broadcast that several machines of one owner leave unread is told once, 
   const ovh5 = await hub.join('ovh5')
   const seq = await tell(ovh5, 'all', 'Maintenance at five.')
   const notices = () => telegram.said(group).filter(({ text }) => text.includes(`#${seq} `))
-  await until('both owners are told', () => notices().length === 2)
+  await until('the notices to both owners', () => notices().length === 2)
   expect(notices().map(({ text }) => text.split('\n').slice(0, 2))).toContainEqual([
     'sean: one has not read this; no session yet.',
     expect.stringMatching(/^ovh5 → one, three, two #\d+ · /),

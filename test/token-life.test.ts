@@ -78,7 +78,7 @@ test('a machine renews its token in time, whatever interruptions occur; one that
   expect((await byHttp()).text).toMatch(/The token of away ends in 5 days.*claude-net doctor/)
 
   pass(7)
-  await until('the limit has come', async () => (await asks(hub, tokenOf(away))).status === 401)
+  await until('the end of the token', async () => (await asks(hub, tokenOf(away))).status === 401)
   const lateToken = tokenOf(away)
   const late = await away.run(['inbox'])
   expect(late.code).toBe(1)

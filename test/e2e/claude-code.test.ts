@@ -62,7 +62,7 @@ test(
     model.steps.push(
       async () => {
         await send('for your information', { intent: 'inform' })
-        await until('the news', async () =>
+        await until('the pointer to the message', async () =>
           (await sean.run(['inbox', '--json'])).stdout.includes('for your information'),
         )
         await delay(1500)

@@ -100,7 +100,7 @@ test('sessions of two projects on one machine each get their own messages: in su
   await resumed.terminal.close()
 
   const c = await start(worktree)
-  await until('what was unread', async () => {
+  await until('the unread messages', async () => {
     if (has(c, '> SHOP-CANARY')) return true
     await c.terminal.type('again')
     return false

@@ -113,7 +113,7 @@ export class ClaudeSession {
 
   /** Runs a hook until it announces something. */
   untilAnnounced(event: string, input?: Record<string, unknown>): Promise<string> {
-    return until(`a ${event} hook that tells something`, () => this.hook(event, input))
+    return until(`a ${event} hook that announces something`, () => this.hook(event, input))
   }
 
   /** Starts the hook that waits for a wake. Resolves once it waits, or has ended. */
