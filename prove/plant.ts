@@ -70,8 +70,8 @@ export const planted: readonly Planted[] = [
     file: 'hub/state/apply/messages.ts',
     changes: [
       [
-        'for (const { recipient, outcome, handling } of admissions) {',
-        'for (const { recipient, outcome, handling } of admissions.length > 2 ? admissions.slice(1) : admissions) {',
+        'const taken = admissions.filter(',
+        'const taken = (admissions.length > 2 ? admissions.slice(1) : admissions).filter(',
       ],
     ],
   },
