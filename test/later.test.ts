@@ -283,7 +283,10 @@ describe('as humans and models write it', () => {
     const kept = await sean.run(['send', '--at', 'in 1s', 'chas', 'in a second'], { env })
     expect(kept).toMatchObject({ code: 75, stdout: expect.stringContaining('Delivery: ') })
     const other = await sean.run(['send', '--at', 'in 1h', 'chas', 'in an hour'])
-    await until('6 s after the delivery time', () => Date.now() > Date.parse(/Delivery: (\S+)/.exec(kept.stdout)![1]!) + 6000)
+    await until(
+      '6 s after the delivery time',
+      () => Date.now() > Date.parse(/Delivery: (\S+)/.exec(kept.stdout)![1]!) + 6000,
+    )
     await sean.run(['send', '--at', 'in 2h', 'chas', 'in two hours'])
     await own.start()
     const [message] = id.exec(other.stdout)!

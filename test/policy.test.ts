@@ -180,7 +180,9 @@ test('a mistake in "mute" does not let messages in', async () => {
   configure(machine, { inbound: 'refuse', mute: ['nobody'] })
   await machine.mcp()
   const policy = async () => JSON.parse((await machine.run(['policy', '--json'])).stdout)
-  expect(await until('the policy at the hub', async () => (await policy()).inbound === 'refuse' && policy())).toMatchObject({
+  expect(
+    await until('the policy at the hub', async () => (await policy()).inbound === 'refuse' && policy()),
+  ).toMatchObject({
     mute: [],
   })
 })
