@@ -47,7 +47,7 @@ export function useLive<Name extends keyof LiveEvents>(
   useEffect(() => onLive(name, then), [name, ...deps])
 }
 
-function tell<Name extends keyof LiveEvents>(name: Name, event: LiveEvents[Name]): void {
+function emit<Name extends keyof LiveEvents>(name: Name, event: LiveEvents[Name]): void {
   for (const then of listeners.get(name) ?? []) then(event)
 }
 
@@ -120,7 +120,7 @@ async function readStream(signal: AbortSignal, opened: () => void): Promise<void
     const parser = createParser({
       onEvent: ({ event, data, id }) => {
         if (event === 'ready' && cursor !== undefined && id !== undefined && epochOf(id) !== epochOf(cursor))
-          tell('reset', {})
+          emit('reset', {})
         cursor = id ?? cursor
         dispatch(event, data)
       },
@@ -144,10 +144,10 @@ function epochOf(at: string): string {
 
 function dispatch(event: string | undefined, data: string): void {
   if (event === undefined || event === 'ready' || event === 'position') return
-  const said = JSON.parse(data)
-  if (event === 'reload') tell('reset', {})
+  const parsed = JSON.parse(data)
+  if (event === 'reload') emit('reset', {})
   else if (event === 'presences') {
-    for (const member of said.members) tell('presence', member)
-    if (said.more > 0) tell('members', {})
-  } else tell(event as keyof LiveEvents, said)
+    for (const member of parsed.members) emit('presence', member)
+    if (parsed.more > 0) emit('members', {})
+  } else emit(event as keyof LiveEvents, parsed)
 }

@@ -55,7 +55,7 @@ export function Menu() {
               keysShown.value = true
             }}
           >
-            Keyboard shortcuts
+            Shortcuts
           </Button>
           <a class="button" href={href('sessions')} onClick={close}>
             Sessions

@@ -32,7 +32,7 @@ export default function ConversationsPage({ parts, query }: PageProps) {
             {isMember && (
               <a class="button main" href={href('conversations', ['new'])}>
                 <Icon name="plus" />
-                New message
+                New<span class="hidden"> message</span>
               </a>
             )}
           </div>

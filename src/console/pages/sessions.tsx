@@ -75,7 +75,7 @@ export default function SessionsPage(_: PageProps) {
                 { head: 'Last used', cell: ({ lastUsedAt }) => <Time at={lastUsedAt} /> },
                 { head: 'Expires', cell: ({ expiresAt }) => <Time at={expiresAt} as="clock" /> },
                 {
-                  head: 'End',
+                  head: 'Action',
                   cell: each =>
                     each.current ? (
                       <span class="hint">use Log out</span>
