@@ -16,7 +16,7 @@ const program = join(dist, 'claude-net.mjs')
 export default async function prepareSnapshot(): Promise<void> {
   if (!existsSync(program)) return
   const stamp = `${snapshot}.of`
-  const of = createHash('sha256').update(process.version).update(readFileSync(program))
+  const of = createHash('sha256').update(process.version).update(dist).update(readFileSync(program))
   for (const file of ['build.ts', 'entry.ts', 'hold-process.ts'])
     of.update(readFileSync(join(import.meta.dirname, file)))
   const wanted = of.digest('hex')
