@@ -61,7 +61,7 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
             label="Actor"
             bare
             type="search"
-            placeholder="Actor: admin, sean…"
+            placeholder="Actor"
             value={actor}
             onInput={value => narrow({ actor: value })}
           />
@@ -69,7 +69,7 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
             label="Action"
             bare
             type="search"
-            placeholder="Action: invite, login…"
+            placeholder="Action"
             value={action}
             onInput={value => narrow({ action: value })}
           />
