@@ -62,6 +62,14 @@ function manyMessages(dataDir: string, count: number): void {
   made.state.close()
 }
 
+test('a hub that may not raise the priority of its children makes backups at the lowest priority', async () => {
+  const isRoot = process.getuid!() === 0
+  const unprivileged = isRoot ? ['setpriv', '--bounding-set', '-sys_nice', '--inh-caps', '-sys_nice'] : []
+  const hub = await startHub({ wrapper: [...unprivileged, 'nice', '-n', '19'] })
+  expect(await admin(hub, 'backup', '--json')).toMatchObject({ code: 0, stderr: '' })
+  expect(backupsOf(hub).length).toBeGreaterThan(0)
+})
+
 test('a backup of a running hub contains every message acknowledged before, and only its admin can read it', async () => {
   const hub = await startHub()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]

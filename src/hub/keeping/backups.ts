@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
-import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { syncDirectory } from '../../disk/replace-file.ts'
@@ -11,6 +10,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { BackupSettings } from '../config/backup.ts'
 import type { Hub } from '../hub.ts'
 import { backupName, removeUnfinished, unfinished } from '../state/store/backup-names.ts'
+import { lowerPriority } from './lower-priority.ts'
 import { backupsIn, newestOf, rotate } from './rotation.ts'
 import type { Tails } from './tails.ts'
 
@@ -162,7 +162,7 @@ export class Backups implements AsyncDisposable {
 /** Returns the report of the copying process. It prints one line once the files are copied, then one with the report, or an error. */
 async function outcomeOf(child: ChildProcess, onCopied: () => void): Promise<BackupReport> {
   const ended = once(child, 'close')
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  lowerPriority(child)
   const lines: string[] = []
   createInterface(child.stdout!).on('line', line => {
     if (lines.push(line) === 1) onCopied()

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { statSync } from 'node:fs'
-import { constants, setPriority } from 'node:os'
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import type { Hub } from '../hub.ts'
+import { lowerPriority } from './lower-priority.ts'
 
 /** Time between two checks, in ms. */
 const everyMs = 24 * 3_600_000
@@ -103,7 +103,7 @@ export class StoreChecks implements AsyncDisposable {
         timeout: limitMs,
         killSignal: 'SIGKILL',
       })
-      if (running.child.pid !== undefined) setPriority(running.child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
+      lowerPriority(running.child)
       const found = JSON.parse((await running).stdout) as string
       if (found !== 'ok') hub.foundDamage(found)
       return true
