@@ -174,14 +174,14 @@ test('a receipt shows that a message was announced, how and to which session, an
   )
   for (const step of [
     'stored',
-    'a session was woken for it, says the client',
+    'a session was woken for it, reported by the client',
     'acked',
     String.raw`answered with message \S+`,
   ])
     expect(stdout).toMatch(new RegExp(`^  ${stamp}  ${machine.name}: ${step}$`, 'm'))
   expect(stdout).toMatch(
     new RegExp(
-      `\nNow:\n  ${machine.name}: acked just now, answered just now\n  ${cat.name}: stored, nobody has told it yet; online\n  1 of 2 answered: ${machine.name}; unread at 1: ${cat.name}; answers are gathered for \\d+ \\w+ more\n$`,
+      `\nNow:\n  ${machine.name}: acked just now, answered just now\n  ${cat.name}: stored, not notified yet; online\n  1 of 2 answered: ${machine.name}; unread at 1: ${cat.name}; answers are gathered for \\d+ \\w+ more\n$`,
     ),
   )
   expect((await sean.run(['history', newMessageId()])).stdout).toBe('Nothing found.\n')

@@ -23,7 +23,7 @@ describe('machines and members', () => {
       ['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'],
       ['chasclaude', 'machine', 'no session yet'],
       ['jazclaude', 'machine', 'sean', 'no session yet'],
-      ['sean', 'human', 'no Telegram here'],
+      ['sean', 'human', 'not on Telegram'],
       ['seanclaude (you)', 'machine', 'no session yet'],
       [''],
       ['0 unread for you.'],

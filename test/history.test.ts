@@ -175,7 +175,7 @@ test('the command shows each message with its receipts', async () => {
   expect(await machine.run(['send', 'beta', 'hello', 'there'])).toMatchObject({ code: 0 })
   const shown = await machine.run(['history', 'hello'])
   expect(shown.stdout).toMatch(
-    /alpha → beta · just now · request\n> hello there\n {2}beta: stored, nobody has told it yet; no session yet\n/,
+    /alpha → beta · just now · request\n> hello there\n {2}beta: stored, not notified yet; no session yet\n/,
   )
   expect((await machine.run(['history', 'nothing like it'])).stdout).toBe('Nothing found.\n')
   expect(JSON.parse((await machine.run(['history', '--json'])).stdout).messages).toHaveLength(1)

@@ -145,7 +145,7 @@ test('a send to a human without Telegram says so and names their machine, on eve
   await hub.client(hub.adminToken).call(api.putMember, { params: { name: 'sean' }, body: { kind: 'human' } })
   await hub.join('seanclaude', 'machine', 'sean')
   const answer = await answerTo(all, telegram.write(group, chas, '/send sean hello'))
-  expect(answer.text).toBe('sean has no Telegram here; their machine is seanclaude.')
+  expect(answer.text).toBe('sean is not on Telegram; their machine is seanclaude.')
   const ovh5 = await hub.join('ovh5')
   const { recipients } = await ovh5.client.call(api.sendMessage, { body: { to: ['sean', 'jaz'], body: 'hi' } })
   expect(recipients).toMatchObject([

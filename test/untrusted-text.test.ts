@@ -38,7 +38,7 @@ const sinks = {
         .join('\n\n')
     },
     ours: new RegExp(
-      `^(|${id}|evilclaude → seanclaude · just now · request|  seanclaude: (stored, nobody has told it yet; (online|no session yet)|shown to session .*))$`,
+      `^(|${id}|evilclaude → seanclaude · just now · request|  seanclaude: (stored, not notified yet; (online|no session yet)|shown to session .*))$`,
     ),
   },
 }

@@ -14,7 +14,7 @@ test('a span in `expires` counts from the delivery, a point in time is taken as 
 })
 
 test('an error names the field, and an end before the delivery is an error', () => {
-  expect(() => timing('soon')).toThrow('at: that is no time')
+  expect(() => timing('soon')).toThrow('at: that is not a time')
   expect(() => timing(undefined, '9')).toThrow("expires: '9' may be minutes or an hour")
   expect(() => timing('tomorrow 9:00', 'today 20:00')).toThrow(
     'expires: 2026-11-27T20:00:00+01:00 is not after the delivery at 2026-11-28T09:00:00+01:00.',

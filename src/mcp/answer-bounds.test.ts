@@ -96,10 +96,10 @@ test('a send states how a human is notified, and names their machines if nothing
     return sentText({ kept: false, answer: { id, seq: 1, sentAt: since, recipients: [one] } }, now)
   }
   expect(to({ telegram: false, machines: ['seanclaude'] })).toBe(
-    `Stored for sean (no Telegram here; their machine is seanclaude). Message ${id}.\nNobody tells sean of it. Write to seanclaude instead.`,
+    `Stored for sean (not on Telegram; their machine is seanclaude). Message ${id}.\nsean is not notified of it. Write to seanclaude instead.`,
   )
   expect(to({ telegram: false, machines: [] })).toBe(
-    `Stored for sean (no Telegram here). Message ${id}.\nNobody tells sean of it.`,
+    `Stored for sean (not on Telegram). Message ${id}.\nsean is not notified of it.`,
   )
   expect(to({ telegram: true, machines: ['seanclaude', 'laptop'] })).toBe(
     `Stored for sean (on Telegram; their machines are seanclaude, laptop). Message ${id}.`,

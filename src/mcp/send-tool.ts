@@ -76,7 +76,7 @@ function refusedLines(recipients: SentTo[]): string[] {
 
 function unheardText(name: string, machines: readonly string[]): string {
   const whose = machines.length > 0 ? ` Write to ${machines.join(' or ')} instead.` : ''
-  return `Nobody tells ${name} of it.${whose}`
+  return `${name} is not notified of it.${whose}`
 }
 
 /** Lists presence, with one line for all recipients in the same state, so that a broadcast stays short. */

@@ -121,8 +121,8 @@ function whyNoTime(words: string, clock: Clock): string {
   if (/^\d+$/.test(words)) return `'${words}' may be minutes or an hour. Write in ${words}m, or today ${words}:00`
   if (isDay(words, clock) || /^\d{4}-\d\d-\d\d$/.test(words)) return `at what time? Write ${words} 9:00`
   const [, day, hour] = /^(.+?)(?: at)? (\d{1,2})$/.exec(words) ?? []
-  if (hour !== undefined && isDay(day!, clock)) return `'${hour}' alone is no time of day. Write ${day} ${hour}:00`
-  return `that is no time. Write ${momentForms}`
+  if (hour !== undefined && isDay(day!, clock)) return `'${hour}' alone is not a time of day. Write ${day} ${hour}:00`
+  return `that is not a time. Write ${momentForms}`
 }
 
 function isDay(words: string, clock: Clock): boolean {
@@ -140,13 +140,13 @@ function readTime(words: string): Pick<WallTime, 'hour' | 'minute' | 'second'> {
   if (words === 'midnight') throw new Error('midnight belongs to two days. Write the day that begins, and 0:00')
   const [, hours, minutes = '0', seconds = '0', half] =
     /^(\d{1,2})(?::(\d\d))?(?::(\d\d))? ?([ap]m)?$/.exec(words) ?? []
-  if (hours === undefined) throw new Error(`'${words}' is no time of day. Write 9:00 or 14:30`)
+  if (hours === undefined) throw new Error(`'${words}' is not a time of day. Write 9:00 or 14:30`)
   const [hour, minute, second] = [Number(hours), Number(minutes), Number(seconds)]
   if (half !== undefined && (hour < 1 || hour > 11))
     throw new Error(`'${words}' is not clear. Write the hour from 0:00 to 23:59`)
   const wall = { hour: half === 'pm' ? hour + 12 : hour, minute, second }
   if (wall.hour > 23 || minute > 59 || second > 59)
-    throw new Error(`'${words}' is no time of day. It goes from 0:00 to 23:59`)
+    throw new Error(`'${words}' is not a time of day. It must be from 0:00 to 23:59`)
   return wall
 }
 
@@ -181,7 +181,7 @@ function checkedWall(wall: WallTime): WallTime {
   const then = new Date(utcOf(wall))
   const isDate = then.getUTCMonth() + 1 === month && then.getUTCDate() === day && year >= 1970
   if (hour > 23 || minute > 59 || second > 59)
-    throw new Error(`${two(hour)}:${two(minute)}:${two(second)} is no time of day`)
+    throw new Error(`${two(hour)}:${two(minute)}:${two(second)} is not a time of day`)
   if (!isDate) throw new Error(`there is no ${year}-${two(month)}-${two(day)}`)
   return wall
 }

@@ -18,7 +18,7 @@ export interface Reach {
 
 /**
  * Returns whether somebody reads there: `online`, `no session since 3 h ago`, `no session yet`; of a person by which way, and whose machine
- * would read instead: `on Telegram; their machine is seanclaude`, `no Telegram here; …`; of a project that has no session, whether others
+ * would read instead: `on Telegram; their machine is seanclaude`, `not on Telegram; …`; of a project that has no session, whether others
  * of its machine run: `no session of billing since 3 days ago; 1 other session of seanclaude runs`.
  */
 export function presenceInWords(of: Reach, now: number): string {
@@ -31,7 +31,7 @@ export function presenceInWords(of: Reach, now: number): string {
   const session = lastSeenAt === null ? 'no session yet' : `no session since ${ago(Date.parse(lastSeenAt), now)}`
   if (online) return `online${also}`
   if (telegram === undefined) return session + also
-  return lastSeenAt === null ? `no Telegram here${also}` : `no Telegram here, ${session}${also}`
+  return lastSeenAt === null ? `not on Telegram${also}` : `not on Telegram, ${session}${also}`
 }
 
 /** Shown instead of presence for a service. */

@@ -19,8 +19,8 @@ type Receipt = Parameters<typeof presenceInWords>[0] & {
 }
 
 /**
- * Returns the furthest step of one delivery and its time: `held for its user since 14:02`, `stored, told at 14:03 by a hook, says the
- * client; online`, `shown to session 4f2a in billing 3 min ago, says the client`. `now` is in ms since 1970.
+ * Returns the furthest step of one delivery and its time: `held for its user since 14:02`, `stored, notified at 14:03 by a hook, says the
+ * client; online`, `shown to session 4f2a in billing 3 min ago, reported by the client`. `now` is in ms since 1970.
  */
 export function receiptInWords(receipt: Receipt, wantsAnswer: boolean, now: number): string {
   const { status, reason, fetchedAt, ackedAt, answeredAt, expiredAt, heldSince } = receipt
@@ -29,7 +29,7 @@ export function receiptInWords(receipt: Receipt, wantsAnswer: boolean, now: numb
     case 'acked':
       return `acked ${when(ackedAt)}${answeredAt ? `, answered ${when(answeredAt)}` : wantsAnswer ? ', not answered yet' : ''}`
     case 'fetched':
-      return `${shownInWords(receipt)} ${when(fetchedAt)}, says the client`
+      return `${shownInWords(receipt)} ${when(fetchedAt)}, reported by the client`
     case 'expired':
       return `expired ${when(expiredAt)}, ${fetchedAt ? `${shownInWords(receipt)} but not acked` : 'never shown'}`
     case 'refused':
@@ -46,9 +46,9 @@ function shownInWords({ shownTo }: Receipt): string {
 }
 
 function toldInWords({ toldAt, toldHow }: Receipt, now: number): string {
-  if (!toldAt) return 'nobody has told it yet'
+  if (!toldAt) return 'not notified yet'
   const at = moment(Date.parse(toldAt), now)
-  return `${toldHow === 'hook' ? `told at ${at} by a hook` : `woken for it at ${at}${wayOf(toldHow)}`}, says the client`
+  return `${toldHow === 'hook' ? `notified at ${at} by a hook` : `woken for it at ${at}${wayOf(toldHow)}`}, reported by the client`
 }
 
 function wayOf(how: string | undefined): string {
@@ -72,11 +72,11 @@ export function stepsOf(receipt: Receipt, sentAt: number): Step[] {
   if (status === 'refused') return [step(sentAt, 'refused', `refused, ${visibleLine(reason ?? '', 200)}`)]
   const told: [Step['kind'], string] =
     toldHow === 'hook'
-      ? ['told', 'a session was told of it by a hook']
+      ? ['told', 'a session was notified by a hook']
       : ['woken', `a session was woken for it${wayOf(toldHow)}`]
   const steps: [string | undefined, Step['kind'], string?][] = [
-    [toldAt, told[0], `${told[1]}, says the client`],
-    [fetchedAt, 'shown', `${shownInWords(receipt)}, says the client`],
+    [toldAt, told[0], `${told[1]}, reported by the client`],
+    [fetchedAt, 'shown', `${shownInWords(receipt)}, reported by the client`],
     [ackedAt, 'acked'],
     [answeredAt, 'answered', `answered${answerId ? ` with message ${answerId}` : ''}`],
     [expiredAt, 'expired'],

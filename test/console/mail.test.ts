@@ -199,7 +199,7 @@ test('scheduled messages are listed with their times, and can be cancelled', asy
   const at = page.getByRole('textbox', { name: 'Send at' })
   await at.fill('soon')
   await page.getByRole('button', { name: 'Send later' }).click()
-  await page.getByText('That is no time.').waitFor()
+  await page.getByText('That is not a time.').waitFor()
   await at.fill('in 2h')
   await page.getByText(/\(.*day, .*, in 2 h\)/).waitFor()
   await page.getByRole('button', { name: 'Send later' }).click()
@@ -246,9 +246,9 @@ test('the page of a message shows its steps, and is updated', async context => {
   await backend.client.call(api.markTold, { body: { ids: [id], session: 's-1', how: 'wake' } })
   await expect
     .poll(async () => (await steps()).at(-1))
-    .toBe('backend-prod/billing: a session was woken for it, says the client')
+    .toBe('backend-prod/billing: a session was woken for it, reported by the client')
   await backend.client.call(api.markFetched, { body: { ids: [id], session: 's-1' } })
-  await expect.poll(async () => (await steps()).at(-1)).toMatch(/shown to session s-1.*, says the client$/)
+  await expect.poll(async () => (await steps()).at(-1)).toMatch(/shown to session s-1.*, reported by the client$/)
   const answer = await send(backend, 'sean', '42 exactly', { replyTo: id, intent: 'inform' })
   await expect
     .poll(async () => (await steps()).slice(-2))

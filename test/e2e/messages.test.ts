@@ -104,7 +104,7 @@ describe('sending', () => {
     await hub.join('sean', 'human')
     await expect.poll(() => machinesIn(from)).toContain('seanclaude: machine, online')
     expect((await from.call('send', { to: 'sean, seanclaude', message: 'Lunch?' })).text).toMatch(
-      /^Stored for 2 recipients\..*\nno Telegram here: sean\nonline: seanclaude\nNobody tells sean of it\.\nTell your user to whom it went and what came of it\.$/,
+      /^Stored for 2 recipients\..*\nnot on Telegram: sean\nonline: seanclaude\nsean is not notified of it\.\nTell your user to whom it went and what came of it\.$/,
     )
   })
 
@@ -274,7 +274,7 @@ describe('reading', () => {
         'chasclaude: machine, online',
         'jazclaude: machine, no session yet',
         'seanclaude (you): machine of sean, online',
-        'sean: human, no Telegram here',
+        'sean: human, not on Telegram',
       ])
   })
 })

@@ -18,7 +18,7 @@ test('a time is formatted as Date does, in any year and to the millisecond', () 
   )
 })
 
-test('a number that is no time throws', () => {
+test('a number that is not a time throws', () => {
   for (const ms of [limit + 1, -limit - 1, Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(isTime(ms)).toBe(false)
     expect(() => timestamp(ms)).toThrow(RangeError)

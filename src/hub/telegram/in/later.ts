@@ -48,7 +48,7 @@ function splitTime(text: string, clock: Clock): { at: number; behind: string } |
   }
   try {
     readMoment(text.slice(0, ends[1] ?? ends[0]), clock)
-    return 'that is no time'
+    return 'that is not a time'
   } catch (error) {
     return (error as Error).message
   }

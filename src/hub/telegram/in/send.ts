@@ -233,7 +233,7 @@ function presenceNote({ hub }: Context, { recipients }: ResultOf<CommandOf<'mess
       const machines = machinesOf(hub.state.db, member, 3)
       const whose =
         machines.length > 1 ? `their machines are ${machines.join(', ')}` : `their machine is ${machines[0]}`
-      return `${name} has no Telegram here${machines.length > 0 ? `; ${whose}` : ' and no machine'}.`
+      return `${name} is not on Telegram${machines.length > 0 ? `; ${whose}` : ', and has no machine'}.`
     }),
     ...(areAllAway ? away : []).slice(0, 3).map(({ member, name, project }) => {
       if (project !== undefined)
