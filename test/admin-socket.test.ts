@@ -87,12 +87,12 @@ describe("the admin's socket", () => {
     const dataDir = join(tempDir('taken'), 'data')
     mkdirSync(join(dataDir, 'admin.sock'), { recursive: true })
     const hub = await startHub({ dataDir })
-    expect(hub.log).toContain('is no socket; remove it, and restart the hub')
+    expect(hub.log).toContain('is not a socket; remove it, and restart the hub')
     const byHand = ['--hub', hub.url.origin, '--token-file', join(dataDir, 'admin.token')]
     expect(await run(['status', ...byHand])).toMatchObject({ code: 0 })
     expect(await run(['status', '--data', dataDir])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('cannot be trusted: it is no socket. Nothing was sent to it.'),
+      stderr: expect.stringContaining('cannot be trusted: it is not a socket. Nothing was sent to it.'),
     })
   })
 })
@@ -162,14 +162,14 @@ describe('a socket that another user could have put there is refused:', () => {
       },
     ],
     [
-      'it is no socket',
+      'it is not a socket',
       ({ socket }: { socket: string }) => {
         renameSync(socket, `${socket}.real`)
         symlinkSync(`${socket}.real`, socket)
       },
     ],
     [
-      'it is no socket',
+      'it is not a socket',
       ({ socket }: { socket: string }) => {
         rmSync(socket)
         writeFileSync(socket, '')

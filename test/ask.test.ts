@@ -105,7 +105,7 @@ test('ask with one recipient waits too; Ctrl-C ends only the waiting, and --id r
 })
 
 test.each([
-  [['--within', '5', 'ben', 'Who?'], /that is no span of time/],
+  [['--within', '5', 'ben', 'Who?'], /that is not a duration/],
   [['--within', '8d', 'ben', 'Who?'], /7 days are the most/],
   [['--intent', 'inform', 'ben', 'Who?'], /Allowed choices are request, urgent/],
   [['ben', ' '], /The text is blank/],

@@ -191,5 +191,5 @@ test('claude-net audit filters by actor, action, target and time, newest first, 
   expect(stdout).toMatch(/ beta +join +beta +ok +[0-9A-Za-z]{8} +127\.0\.0\.1/)
   const [, before] = /3 more: --before (\d+)/.exec(stdout)!
   expect(await actions('--before', before!)).toEqual(['invite beta', 'join alpha', 'invite alpha'])
-  expect(await audit('--since', 'yesterday')).toMatchObject({ code: 2, stderr: expect.stringContaining('no time') })
+  expect(await audit('--since', 'yesterday')).toMatchObject({ code: 2, stderr: expect.stringContaining('not a time') })
 })

@@ -232,11 +232,11 @@ describe('hub', () => {
     })
     expect(await start('192.0.2.1', 0, other)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^claude-net: 192\.0\.2\.1 is no address of this host\.\n.*--host.*\n$/),
+      stderr: expect.stringMatching(/^claude-net: 192\.0\.2\.1 is not an address of this host\.\n.*--host.*\n$/),
     })
     expect(await start('999.1.1.1', 0, other)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^claude-net: 999\.1\.1\.1 is no address, nor a name .*\n.*--host.*\n$/),
+      stderr: expect.stringMatching(/^claude-net: 999\.1\.1\.1 is neither an address nor a name .*\n.*--host.*\n$/),
     })
     expect(await start('127.0.0.1', 0, hub.dataDir)).toMatchObject({
       code: 1,

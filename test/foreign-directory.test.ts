@@ -71,9 +71,9 @@ test.for(['hub.lock', 'hub.db.restoring', 'hub.db.restored', 'hub.db-journal', '
 )
 
 test.for([
-  ['it is no socket', (target: string, path: string): void => symlinkSync(target, path)],
+  ['it is not a socket', (target: string, path: string): void => symlinkSync(target, path)],
   ['it has a second name', (target: string, path: string): void => linkSync(target, path)],
-  ['it is no socket', (_: string, path: string): void => void execFileSync('mkfifo', [path])],
+  ['it is not a socket', (_: string, path: string): void => void execFileSync('mkfifo', [path])],
 ] as const)('commands of root do not use an admin.sock that leads elsewhere: %s', async ([why, make], context) => {
   const { own, cli, file } = start(context)
   let met = 0

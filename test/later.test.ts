@@ -190,7 +190,7 @@ describe('as humans and models write it', () => {
   })
 
   test.each([
-    ['--at', 'yesterday 9:00', "'yesterday' is no day"],
+    ['--at', 'yesterday 9:00', "'yesterday' is not a day"],
     ['--at', '2020-01-01T00:00:00Z', '2020-01-01T01:00:00+01:00 is past'],
     ['--expires', 'tomorrow', 'at what time? Write tomorrow 9:00'],
     ['--at', '2027-03-28 2:30', 'does not exist in Europe/Berlin'],

@@ -112,7 +112,7 @@ test('backup --verify, restore --to and the drill report what they found, applie
 
   const store = readFileSync(join(hub.dataDir, 'hub.db'))
   for (const [args, what] of [
-    [['--to', 'yesterday'], "'yesterday' is no place in the history."],
+    [['--to', 'yesterday'], "'yesterday' is not a position in the history."],
     [['--to', String(second.seq + 9)], `ends at entry ${second.seq}`],
     [['--to', String(first.seq - 1)], 'which is later'],
     [[], 'How far shall the tail be applied?'],

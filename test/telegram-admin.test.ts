@@ -125,7 +125,7 @@ test.for([
   [{ humans: { 'not a name!': { id: 1 } } }, 'telegram.humans.not a name!: a name has 1 to 64 characters'],
   [{ humans: { ChasWatkins: 'chas' } }, 'telegram.humans.ChasWatkins: a name has 1 to 64 characters'],
   [{ chatId: 5 }, 'telegram.chatId: a group has a negative id'],
-  [{ humans: { chas: { id: 1, timezone: 'Mars/Base' } } }, 'this is no time zone'],
+  [{ humans: { chas: { id: 1, timezone: 'Mars/Base' } } }, 'this is not a time zone'],
   [{ humans: { chas: { id: 1, quiet: ['22:00', '7'] } } }, 'write a time as 22:00'],
   [{ token: 'x' }, 'telegram.token: no such field; did you mean tokenFile?'],
 ] as const)('an error in hub.json is reported: %j', async ([change, says]) => {

@@ -245,7 +245,7 @@ test('T14 every overview command responds', async () => {
     `you: 0 messages on the way.\nseanclaude: 1 unread message\n#${seq} from ovh5, just now`,
   )
   expect(await ask('/inbox', sean.id)).toContain(': a <text> of some length')
-  expect(await ask('/inbox ovh5')).toBe('ovh5 is no machine of yours.')
+  expect(await ask('/inbox ovh5')).toBe('ovh5 is not one of your machines.')
   expect(await ask(`/inbox ${seq}`)).toBe(`You have no message #${seq} here.`)
   expect(await ask(`/inbox #${seq}`, sean.id)).toBe(`ovh5 → seanclaude #${seq} · just now\na <text> of some length`)
   expect(await ask('/status')).toMatch(
@@ -275,9 +275,9 @@ test('T15 a button works once, for its addressee, with its original effect', asy
     return (await until('an answer to the press', () => telegram.pressAnswers.find(each => each.id === id))).text
   }
   expect(await press(chas, five!)).toBe('This question was somebody else’s.')
-  expect(await press(sean, `${five!.slice(0, 12)}:7`)).toBe('This button is no longer good.')
-  expect(await press(sean, 'x'.repeat(65))).toBe('This button is no longer good.')
-  expect(await press(sean, 'AAAAAAAAAAAA:0')).toBe('This button is no longer good.')
+  expect(await press(sean, `${five!.slice(0, 12)}:7`)).toBe('This button has expired.')
+  expect(await press(sean, 'x'.repeat(65))).toBe('This button has expired.')
+  expect(await press(sean, 'AAAAAAAAAAAA:0')).toBe('This button has expired.')
   expect(await press(sean, six!)).toBe('Stored for ovh6.')
   expect(await inboxOf(ovh6, 1)).toMatchObject([{ from: 'sean', body: 'hello' }])
   expect(await press(sean, six!)).toBe('Stored for ovh6.')

@@ -16,7 +16,7 @@ test('a person writes now what goes out later, sees what waits, and cancels it',
     /^Goes out to ovh5 at 20\S+ \(\w+, \S+, in (1 h|60 min)\)\. /,
   )
   expect(await ask('/later 2027-07-01 at 9:00, ovh5: summer')).toContain('2027-07-01T09:00:00')
-  expect(await ask('/later yesterday 9:00 ovh5 hello')).toContain("'yesterday' is no day")
+  expect(await ask('/later yesterday 9:00 ovh5 hello')).toContain("'yesterday' is not a day")
   expect(await ask('/later in 1h')).toContain('/later tomorrow 9:00 NAME TEXT')
   expect(await ask('/later in 1h nobody hello')).toContain("No member is called 'nobody'")
   const list = await ask('/later')

@@ -94,7 +94,7 @@ function open(dir: string): { connections: Connections; path: SocketPath } {
 }
 
 function whyNotTrusted(directory: Stats, socket: Stats): string | undefined {
-  if (!socket.isSocket()) return 'it is no socket'
+  if (!socket.isSocket()) return 'it is not a socket'
   if (socket.nlink !== 1) return 'it has a second name (a hard link)'
   if ((directory.mode & 0o022) !== 0) return 'others may write to its directory'
   const me = process.geteuid?.()

@@ -87,7 +87,7 @@ async function ask(names: string[], body: string, options: AskOptions): Promise<
     })
     say(sentText(sent, client.now()), { event: 'asked', ...sent })
     if (sent.kept) {
-      process.stderr.write('claude-net: nobody is waited for while the hub is away; answers come into the inbox.\n')
+      process.stderr.write('claude-net: does not wait for answers while the hub is away; they arrive in the inbox.\n')
       process.exitCode = exit.unreachable
       return
     }

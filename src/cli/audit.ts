@@ -54,5 +54,5 @@ function instant(text: string, now: number): string {
   const span = /^(\d{1,6})([mhd])$/.exec(text)
   const at = span ? now - Number(span[1]) * unitMs[span[2] as keyof typeof unitMs] : Date.parse(text)
   if (!Number.isNaN(at)) return new Date(at).toISOString()
-  throw new UsageError(`'${text}' is no time.`, 'Say 30m, 12h, 7d, or 2026-11-22T15:00:00Z.')
+  throw new UsageError(`'${text}' is not a time.`, 'Say 30m, 12h, 7d, or 2026-11-22T15:00:00Z.')
 }

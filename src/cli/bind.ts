@@ -54,7 +54,9 @@ export function collectRanges(text: string, before: string[] = []): string[] {
   const ranges = text.split(',').flatMap(each => (each.trim() === 'loopback' ? loopback : [asIPv4(each.trim())]))
   const wrong = ranges.find(range => !parseCidr(range))
   if (wrong === undefined) return [...before, ...ranges]
-  throw new InvalidArgumentError("It is no range of addresses: write 10.0.3.0/24, fd00::/8, an address, or 'loopback'.")
+  throw new InvalidArgumentError(
+    "It is not a range of addresses: write 10.0.3.0/24, fd00::/8, an address, or 'loopback'.",
+  )
 }
 
 function asIPv4(range: string): string {

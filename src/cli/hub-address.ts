@@ -9,7 +9,7 @@ export function hubAddress(address: string, name?: string): URL {
   // A user, a path, a query or a fragment would be ignored.
   if (url && isHttp && url.href === `${url.origin}/` && hostNameOf(url.host) !== undefined) return url
   throw new UsageError(
-    `${name ? `${name}: ` : ''}'${visibleLine(address, 100)}' is no address of a hub.`,
+    `${name ? `${name}: ` : ''}'${visibleLine(address, 100)}' is not the address of a hub.`,
     'It looks like http://10.0.3.1:3500',
   )
 }

@@ -13,7 +13,7 @@ export function renameCommand(): Command {
       const answer = await client.call(api.renameMember, { params: { name }, body: { to } })
       print(options, answer, () =>
         [
-          `${name} is now ${answer.name}. The old name means nobody; to keep it: claude-net alias ${name} ${answer.name}`,
+          `${name} is now ${answer.name}. The old name no longer reaches anyone; to keep it: claude-net alias ${name} ${answer.name}`,
           `Its own name for itself: on a machine "machine" in ~/.claude-net/config.json, of a person on Telegram the one in hub.json. Set it to ${answer.name}.`,
         ].join('\n'),
       )

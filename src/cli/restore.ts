@@ -78,7 +78,7 @@ function toTarget(text: string): { seq: number } | { time: number } | 'end' {
   if (!Number.isNaN(time)) return { time }
   throw new ClaudeNetError(
     'invalid',
-    `'${text}' is no place in the history.`,
+    `'${text}' is not a position in the history.`,
     "Say an entry's number, a time such as 2026-11-22T15:04:05Z, or end.",
   )
 }

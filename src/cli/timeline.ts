@@ -22,7 +22,7 @@ export function timelineInWords({ message, receipts, gather }: MessageWithReceip
 }
 
 function isWaited({ open, leftMs }: NonNullable<MessageWithReceipts['gather']>): string {
-  return open ? `answers are gathered for ${largestUnit(leftMs)} more` : 'nobody waits for more answers'
+  return open ? `answers are gathered for ${largestUnit(leftMs)} more` : 'no further answers are awaited'
 }
 
 /** On the clock of this machine: `2026-11-27 14:02:03`. */

@@ -11,7 +11,7 @@ export function readOwnFile(path: string, mode?: number): string {
   try {
     const stats = fstatSync(handle)
     const owners = [statSync(dirname(path)).uid, process.geteuid?.(), 0]
-    if (!stats.isFile()) throw notOwn('is no file')
+    if (!stats.isFile()) throw notOwn('is not a file')
     if (stats.nlink !== 1) throw notOwn('has a second name (a hard link)')
     if (!owners.includes(stats.uid)) throw notOwn(`belongs to the user ${stats.uid}`)
     if (mode !== undefined && (stats.mode & 0o777) !== mode) fchmodSync(handle, mode)

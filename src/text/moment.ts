@@ -57,7 +57,7 @@ function laterHint(words: string): string {
 /** Parses a span as people write it, `30m`, `1h 30m`, into ms. Throws an error with the reason for anything else. */
 export function readSpanText(text: string): number {
   const spanMs = readSpan(text.trim().toLowerCase().replace(/\s+/g, ' '))
-  if (spanMs === undefined) throw new Error('that is no span of time. Write 90s, 30m, 2h or 1h 30m')
+  if (spanMs === undefined) throw new Error('that is not a duration. Write 90s, 30m, 2h or 1h 30m')
   return spanMs
 }
 
@@ -91,7 +91,7 @@ function readExact(words: string): number | undefined {
   const wall = checkedWall({ year, month, day, hour, minute, second } as WallTime)
   const offset = found[8]!
   const [offsetHours, offsetMinutes] = offset === 'z' ? [0, 0] : [Number(offset.slice(1, 3)), Number(offset.slice(4))]
-  if (offsetHours! > 23 || offsetMinutes! > 59) throw new Error(`${offset} is no offset of a time zone`)
+  if (offsetHours! > 23 || offsetMinutes! > 59) throw new Error(`${offset} is not the offset of a time zone`)
   const ms = Math.floor(Number(`0${found[7] ?? ''}`) * 1000)
   const aheadMs = (offset.startsWith('-') ? -1 : 1) * (offsetHours! * 60 + offsetMinutes!) * 60_000
   return utcOf(wall) + ms - aheadMs
@@ -163,7 +163,7 @@ function readDay(words: string, { now, timeZone }: Clock): Pick<WallTime, 'year'
   if (found < 0) {
     if (/^(next|this|coming) /.test(words))
       throw new Error(`'${words}' may be several days. Write the day alone, or its date`)
-    throw new Error(`'${words}' is no day. Write ${momentForms}`)
+    throw new Error(`'${words}' is not a day. Write ${momentForms}`)
   }
   const ahead = (found - weekdays.indexOf(weekdayAt(now, timeZone).toLowerCase()) + 7) % 7
   if (ahead === 0) throw new Error(`today is ${weekdays[found]}. Write today, or the date`)

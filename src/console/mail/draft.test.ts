@@ -26,9 +26,9 @@ test.each([
   [{ to: ' , ' }, 'to', /Enter a recipient/],
   [{ body: ' \n\u200b' }, 'body', /Enter a text/],
   [{ body: 'ä'.repeat(16_385) }, 'body', /the limit is 32\.8 kB/],
-  [{ at: 'yesterday 9:00' }, 'at', /^'yesterday' is no day/],
+  [{ at: 'yesterday 9:00' }, 'at', /^'yesterday' is not a day/],
   [{ at: '9:00' }, 'at', /is past/],
-  [{ expires: 'soon' }, 'expires', /^That is no span of time\. Write 90s/],
+  [{ expires: 'soon' }, 'expires', /^That is not a duration\. Write 90s/],
   [{ expires: '400d' }, 'expires', /a year/],
 ] as const)('an error of %j is reported at its field', (draft, field, sentence) => {
   const { wrong } = read(draft as Partial<Draft>) as { wrong: Record<string, string> }

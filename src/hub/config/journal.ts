@@ -57,7 +57,7 @@ export function journalOfUrl(url: string, tls?: JournalSettings['tls']): Journal
   if (hosts !== undefined && parsed.success) return parsed.data!
   throw new ClaudeNetError(
     'invalid',
-    `${url} is no address of a log.`,
+    `${url} is not the address of a log.`,
     'It looks like etcd://h1:2379,h2:2379,h3:2379, with /NAME behind it where the history is not called main.',
   )
 }

@@ -9,7 +9,7 @@ const UserName = z
 
 const ClockTime = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'write a time as 22:00')
 
-const Zone = z.string().refine(isZone, 'this is no time zone; write one as Europe/London')
+const Zone = z.string().refine(isZone, 'this is not a time zone; write one as Europe/London')
 
 /** Telegram settings of one human, keyed by the member's name. */
 const Human = z

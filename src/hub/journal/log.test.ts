@@ -18,5 +18,5 @@ test.for<[string, unknown]>([
   ['indexes of failures that are no list', { ...pack, failed: 1 }],
   ['a mark that is null', { ...pack, after: null }],
 ])('readPack throws for %s', ([, record]) => {
-  expect(() => readPack(Buffer.from(JSON.stringify(record)))).toThrow('a record that is no pack')
+  expect(() => readPack(Buffer.from(JSON.stringify(record)))).toThrow('a record that is not a pack')
 })

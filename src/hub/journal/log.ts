@@ -102,7 +102,7 @@ export function readPack(bytes: Uint8Array): Pack {
       'Start this hub with a snapshot of that history.',
     )
   if (!isPack(pack))
-    throw new HistoryError('The history has a record that is no pack.', 'Report it; nothing of it was applied.')
+    throw new HistoryError('The history has a record that is not a pack.', 'Report it; nothing of it was applied.')
   return pack
 }
 

@@ -8,7 +8,7 @@ import type { Listeners } from '../http/listeners.ts'
 /**
  * Listens on `DIR/admin.sock` (0600). Those who may connect, the hub's user and root, are the admin, like those who can read `admin.token`
  * beside it. Replaces a socket left by a killed hub, which is safe since `dataDir` is locked. Returns a function that removes the
- * socket. Throws the system's error, and for a file of that name that is no socket.
+ * socket. Throws the system's error, and for a file of that name that is not a socket.
  */
 export async function listenForAdmin(
   listeners: Listeners,
@@ -17,7 +17,7 @@ export async function listenForAdmin(
 ): Promise<() => void> {
   const file = join(dataDir, adminSocketFile)
   const found = lstatSync(file, { throwIfNoEntry: false })
-  if (found && !found.isSocket()) throw new Error(`${file} is no socket; remove it, and restart the hub`)
+  if (found && !found.isSocket()) throw new Error(`${file} is not a socket; remove it, and restart the hub`)
   rmSync(file, { force: true })
   const address = socketPathIn(dataDir, adminSocketFile)
   try {

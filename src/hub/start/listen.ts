@@ -66,8 +66,8 @@ function cannotListen(error: NodeJS.ErrnoException, { host, port }: Pick<HubConf
   const anotherHost = 'Choose another with --host; 0.0.0.0 is all of them.'
   const whys: Record<string, [why: string, hint: string]> = {
     EADDRINUSE: [`Port ${port} of ${host} is taken.`, 'Another hub may be running. Choose another port with --port.'],
-    EADDRNOTAVAIL: [`${host} is no address of this host.`, anotherHost],
-    ENOTFOUND: [`${host} is no address, nor a name that this host can resolve.`, anotherHost],
+    EADDRNOTAVAIL: [`${host} is not an address of this host.`, anotherHost],
+    ENOTFOUND: [`${host} is neither an address nor a name that this host can resolve.`, anotherHost],
     EACCES: [`This user may not listen on port ${port}.`, 'Choose one from 1024 on with --port.'],
   }
   const [why, hint] = whys[error.code ?? ''] ?? []

@@ -136,7 +136,7 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'not_a_project':
       return {
-        message: `'${why.project}' is no name of a project.`,
+        message: `'${why.project}' is not the name of a project.`,
         hint: 'It has 1 to 64 characters a-z, 0-9 and -, and neither starts nor ends with -.',
       }
     case 'owner_is_machine':

@@ -63,7 +63,7 @@ export function whyNoRecipient(db: Database, typed: string): { why: string; near
       nearest: [...nearest, member.name],
     }
   }
-  if (isRecipient(db, name)) return { why: `Only machines have projects, so '${shown}' is nobody.`, nearest: [name] }
+  if (isRecipient(db, name)) return { why: `Only machines have projects, so '${shown}' names nobody.`, nearest: [name] }
   return { why: `No member is called '${name.slice(0, 64)}'.`, nearest: nearestNames(db, name) }
 }
 

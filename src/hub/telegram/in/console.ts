@@ -31,6 +31,6 @@ export async function openConsole(
   const noLine = { tokenId: null, address: via, detail: null }
   audit.add({ ...noLine, actor: person.name, action: 'consoleLink', target: person.name, result: 'ok' })
   return {
-    text: html`${url}/${linkFragment}${secret}\n\nIt opens the console as ${person.name}, once, within ${linkLifeS / 60} minutes. Pass it to nobody.`,
+    text: html`${url}/${linkFragment}${secret}\n\nIt opens the console as ${person.name}, once, within ${linkLifeS / 60} minutes. Do not share it.`,
   }
 }

@@ -51,7 +51,8 @@ export function inboxes({ hub }: Context, received: Received, only: string): Vie
   const own = ownedMachines(db).filter(
     ({ owner, machine }) => owner === person.member && (only === '' || machine === meant?.id),
   )
-  if (only !== '' && own.length === 0) return { text: html`${only.slice(0, 64)} is no machine of yours.`, shows: [] }
+  if (only !== '' && own.length === 0)
+    return { text: html`${only.slice(0, 64)} is not one of your machines.`, shows: [] }
   const shows: string[] = []
   const entries = own.map(({ machine, name, unread }) => {
     const heads = newestUnread(db, machine, 3).map(({ id, from, fromProject, project, seq, sentAt, body }) => {

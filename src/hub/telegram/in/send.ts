@@ -89,7 +89,7 @@ export async function sendAddressed(
   const { db } = context.hub.state
   const unknown = names.find(name => !isRecipient(db, name))
   if (unknown === undefined && doubt !== undefined && nearestNames(db, doubt).length > 0) {
-    const text = html`No member is called '${doubt.slice(0, 64)}'. Nothing was sent. If it is no name but text, send it:`
+    const text = html`No member is called '${doubt.slice(0, 64)}'. Nothing was sent. If it is text and not a name, send it:`
     return ask(context, received, text, [{ label: names.join(', ').slice(0, 60), draft: { to: names, body, ...when } }])
   }
   if (unknown === undefined) return sendDraft(context, received, { to: names, body, ...when })
@@ -128,11 +128,11 @@ export async function pressButton(
 ): Promise<{ word: string; reply?: Reply }> {
   const [, key = '', index = ''] = /^([\w-]{12}):(\d{1,2})$/.exec(data) ?? []
   const choice = choiceOf(context.hub.state.db, key, Date.now())
-  if (!choice) return { word: 'This button is no longer good.' }
+  if (!choice) return { word: 'This button has expired.' }
   if (choice.person !== received.person.member) return { word: 'This question was somebody else’s.' }
   const { id, options } = choiceIn(choice.content, key)
   const option = options[Number(index)]
-  if (!option) return { word: 'This button is no longer good.' }
+  if (!option) return { word: 'This button has expired.' }
   const reply = await sendDraft(context, received, option.draft, id)
   if (!reply.sent) return { word: reply.text?.plain ?? 'It was not sent.' }
   return { word: reply.isOther ? 'You chose another one before; that was sent.' : `Stored for ${option.label}.`, reply }
