@@ -32,7 +32,7 @@ async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string
   )
 }
 
-describeWithEtcd('etcd with a quota, and with users', () => {
+describeWithEtcd('etcd with a quota', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1, { more: ['--quota-backend-bytes', '4000000'] })
@@ -96,7 +96,11 @@ describeWithEtcd('etcd with a quota, and with users', () => {
     await send(ana.client, 1)
   })
 
+})
+
+describeWithEtcd('etcd with users', () => {
   test('an etcd user has access to the keys of its own log; every other failure is explained', async () => {
+    await using cluster = await EtcdCluster.start(1)
     const root = cluster.gateway()
     const ask = (path: string, body: object) => root.ask(path, body)
     const base64 = (text: string) => Buffer.from(text).toString('base64')

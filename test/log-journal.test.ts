@@ -129,7 +129,7 @@ test.for(['{', '', 'null', '7', '{"commands":[]}', '{"v":1}', '{"v":1,"commands"
       .toMatchObject([{ fatal: true, error: { name: 'HistoryError', hint: expect.stringContaining('Report') } }])
     expect(opened.state.position).toBe(position)
     await opened.close()
-    await expect(opened.open()).rejects.toThrow('no pack')
+    await expect(opened.open()).rejects.toThrow('not a pack')
   },
 )
 

@@ -206,7 +206,7 @@ test('mail for a project that has no session is told to the owner once, though o
     "seanclaude has no project 'biling'. Nothing was sent. Did you mean:",
   )
   expect(await ask('/send sean/billing hello')).toBe(
-    "Only machines have projects, so 'sean/billing' is nobody. Nothing was sent. Did you mean:",
+    "Only machines have projects, so 'sean/billing' names nobody. Nothing was sent. Did you mean:",
   )
   expect(await ask('/send SeanClaude/Billing: as a person')).toMatch(
     /^seanclaude: no session of billing since .*; 1 other session of seanclaude runs; it waits there\.$/,

@@ -6,16 +6,21 @@ import type { HubClient } from '../client/hub-client.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { Gathering } from './gathering.ts'
 import { followInbox } from './inbox-stream.ts'
+import { noteAsked } from './own-questions.ts'
 import { SessionDir } from './session-dir.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 
-/** Creates the mirror of a new session, which follows `client`, a partial `HubClient`, until the test ends. */
-function mirrorOf(client: object, project?: string): UnreadMirror {
+/**
+ * Creates the mirror of a new session, which follows `client`, a partial `HubClient`, until the test ends. The session has sent the
+ * questions `asked`.
+ */
+function mirrorOf(client: object, project?: string, asked: string[] = []): UnreadMirror {
   const home = tempDir('mirror')
   writeFileSync(join(home, 'config.json'), '{}')
   const ended = new AbortController()
   onTestFinished(() => ended.abort())
   const dir = new SessionDir('77', home)
+  for (const id of asked) noteAsked(dir, id)
   const mirror = new UnreadMirror({
     dir,
     gathering: new Gathering(dir, () => {}),
@@ -162,4 +167,45 @@ test('messages for another project are not added, even if a hub sends them', asy
   const none = mirrorOf(client, '')
   await none.read()
   expect([...none.ids]).toEqual(['for-any'])
+})
+
+test('an ack by an answer is not announced, even if both arrive while the inbox is being read', async () => {
+  const answer = {
+    ...{ id: 'answer', seq: 2, from: 'sean', fromKind: 'machine', to: ['chas'], intent: 'inform', body: 'Yes.' },
+    ...{ replyTo: 'question', sentAt: '2026-01-01T00:00:00.000Z' },
+  }
+  const pages = [{ messages: [], unread: 0, more: 0, cursor: '' }]
+  const reading = Promise.withResolvers<void>()
+  const arrive = Promise.withResolvers<void>()
+  const seen = Promise.withResolvers<void>()
+  const client = {
+    call: async () => {
+      const page = pages.shift() ?? { messages: [answer], unread: 1, more: 0, cursor: '' }
+      await reading.promise
+      return page
+    },
+    transport: { opened: async () => {} },
+    async *events({ opened }: { opened: () => void }) {
+      opened()
+      await arrive.promise
+      const { id, seq, from, intent } = answer
+      yield { event: 'inbox', data: { id, seq, from, intent, unread: 1, delivery: answer } }
+      yield { event: 'receipt', data: { id: 'question', seq, recipient: 'sean', status: 'acked', at: answer.sentAt } }
+      seen.resolve()
+      yield await new Promise<never>(() => {})
+    },
+  }
+  const mirror = mirrorOf(client, undefined, ['question'])
+  await vi.waitFor(() => expect(mirror.isDue).toBe(true))
+  const updated = mirror.update()
+  arrive.resolve()
+  await seen.promise
+  reading.resolve()
+  expect(await updated).toBe(true)
+  expect([...mirror.ids]).toEqual([])
+  expect(mirror.takeFates()).toEqual([])
+  expect(mirror.isDue).toBe(true)
+  await mirror.update()
+  expect([...mirror.ids]).toEqual(['answer'])
+  expect(mirror.takeFates()).toEqual([])
 })

@@ -195,8 +195,12 @@ export class UnreadMirror {
     })
   }
 
-  /** Removes and returns the outcomes to announce. Those of an answered message are left out: the answer shows that it was read. */
+  /**
+   * Removes and returns the outcomes to announce. Those of an answered message are left out: the answer shows that it was read. Returns none
+   * while messages are known to have arrived that are not in the copy yet: one may be that answer.
+   */
   takeFates(): Fate[] {
+    if (this.#mustRead || this.#arrived.length > 0) return []
     const answered = new Set([...this.#mail.values()].map(({ replyTo }) => replyTo))
     return this.#fates.splice(0).filter(({ message }) => !answered.has(message))
   }
