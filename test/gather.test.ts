@@ -43,7 +43,9 @@ const summaryIn = (text: string) => /^- your question \S+ \(&?.*?\): (.*)$/m.exe
 
 function newsOf(claude: ClaudeSession): string[] {
   const dir = sessionDirs(claude.machine.home).find(({ key }) => claude.socket.endsWith(`${key}.sock`))
-  return dir && existsSync(dir.file('news')) ? readdirSync(dir.file('news')) : []
+  if (!dir || !existsSync(dir.file('news'))) return []
+  // A file that is being written has another ending.
+  return readdirSync(dir.file('news')).filter(name => name.endsWith('.json'))
 }
 
 /** Waits for longer than messages are gathered before a wake. */
