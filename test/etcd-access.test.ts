@@ -95,7 +95,6 @@ describeWithEtcd('etcd with a quota', () => {
     using ana = closing(of(hub, token))
     await send(ana.client, 1)
   })
-
 })
 
 describeWithEtcd('etcd with users', () => {
