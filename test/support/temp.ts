@@ -12,7 +12,8 @@ export function tempDir(purpose = 'test'): string {
     console.log(`kept for a look: ${dir}`)
   })
   onTestFinished(() => {
-    if (!keep) rmSync(dir, { recursive: true, force: true })
+    // A process that the test has just ended may write a last file meanwhile.
+    if (!keep) rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   })
   return dir
 }
