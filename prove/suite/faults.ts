@@ -420,6 +420,15 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/http/unread-answers.test.ts',
   },
   {
+    name: 'an unread count is cached before its commit is on disk',
+    promise: 'Nobody reads what a loss of power may undo.',
+    file: 'hub/state/store/database.ts',
+    find: "this.#use === 'store' && !this.#view?.isPinned && !this.#sqlite.isTransaction",
+    put: "this.#use === 'store' && !this.#sqlite.isTransaction",
+    tests: ['src/hub/state/query'],
+    quick: 'src/hub/state/query/known-members.test.ts',
+  },
+  {
     name: 'a muted sender wakes the session',
     promise: 'A message of a muted sender causes no event.',
     file: 'hub/state/apply/messages.ts',

@@ -8,6 +8,7 @@ import { tempDir } from '../../../../test/support/temp.ts'
 import { newMessageId } from '../../../protocol/ids.ts'
 import type { Command, Entry } from '../commands.ts'
 import { State } from '../state.ts'
+import { memberByName } from './find-member.ts'
 import { unreadCount } from './inbox.ts'
 import { forgetMembers } from './known-members.ts'
 
@@ -72,4 +73,20 @@ test('the cache of members does not affect the result: without it the rows and o
   expect(fingerprint(cached.db)).toBe(fingerprint(uncached.db))
   expect(cached.position.outcomes).toBe(uncached.position.outcomes)
   expect(bugs).toBeGreaterThan(5)
+})
+
+test('a number of unread messages that is read before a commit is on disk is not cached', async () => {
+  const state = open()
+  const time = 1_767_225_600_000
+  const entries = (...commands: Command[]) =>
+    commands.map((command, n): Entry => ({ v: 1, seq: state.applied.seq + 1 + n, time, steady: time, command }))
+  state.applyBatch(entries(...busyMembers), () => {})
+  const ben = memberByName(state.db, 'ben')!.id
+  const send: Command = { type: 'message.send', id: newMessageId(), by: 1, to: ['ben'], body: 'x' }
+  // The second one empties the cache.
+  const outcomes = state.applyUnsettled(entries(send, { type: 'settings.set', keepTextDays: 10 }), () => {})
+  expect(outcomes).toMatchObject([{ ok: true }, { ok: true }])
+  expect(unreadCount(state.db, ben)).toBe(0)
+  await state.settle()
+  expect(unreadCount(state.db, ben)).toBe(1)
 })
