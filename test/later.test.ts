@@ -159,19 +159,18 @@ describe('as humans and models write it', () => {
     const sent = await send('--at', '2027-07-01 9:00', '--expires', 'in 2h')
     expect(sent).toMatchObject({ code: 0, stderr: '' })
     const [message] = id.exec(sent.stdout)!
-    expect(sent.stdout).toBe(
+    // The numbers of days are rounded, so they differ at some hours of the day.
+    expect(sent.stdout.replace(/in \d+ days/g, 'in N days')).toBe(
       [
         `Stored on the hub for later, for chas1; in no inbox yet. Message ${message}.`,
         `claude-net later cancel ${message} cancels it until then.`,
-        'Delivery: 2027-07-01T09:00:00+02:00 (Thursday, Europe/Berlin, in 216 days).',
-        'Expires unless it is acked: 2027-07-01T11:00:00+02:00 (Thursday, Europe/Berlin, in 216 days).\n',
-      ]
-        .join('\n')
-        .replace(/in 216 days/g, sent.stdout.match(/in \d+ days/)![0]),
+        'Delivery: 2027-07-01T09:00:00+02:00 (Thursday, Europe/Berlin, in N days).',
+        'Expires unless it is acked: 2027-07-01T11:00:00+02:00 (Thursday, Europe/Berlin, in N days).\n',
+      ].join('\n'),
     )
     const listed = await sean.run(['later'], { env })
     expect(listed.stdout).toMatch(
-      /^to chas1 · 2027-07-01T09:00:00\+02:00 \(Thursday, Europe\/Berlin, in \d+ days\) · written just now · expires 2 h after that\n> good morning\n/,
+      /^to chas1 · 2027-07-01T09:00:00\+02:00 \(Thursday, Europe\/Berlin, in \d+ days\) · written (?:just now|\d+ s ago) · expires 2 h after that\n> good morning\n/,
     )
     const asJson = JSON.parse((await sean.run(['later', '--json'])).stdout)
     expect(asJson.messages).toMatchObject([{ id: message, at: '2027-07-01T07:00:00.000Z', expiresInS: 7200 }])
@@ -185,7 +184,7 @@ describe('as humans and models write it', () => {
     expect(await sean.run(['later', 'cancel', 'first'])).toMatchObject({ code: 2 })
     const now = await send('--expires', 'in 90s')
     expect(now.stdout).toMatch(
-      /^Stored for chas1 .*\nExpires unless it is acked: .*\+0[12]:00 \(.*, in [12] min\)\.\n$/,
+      /^Stored for chas1 .*\nExpires unless it is acked: .*\+0[12]:00 \(.*, in (?:[12] min|\d+ s)\)\.\n$/,
     )
   })
 
